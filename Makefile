@@ -1,0 +1,209 @@
+# Xinyi: build, test, demo. `make help` lists the targets.
+#
+# Layers (docs/ARCHITECTURE.md): base <- engine <- persist, base <- protocol, server -> all three, client -> protocol.
+# Every layer is a static library of its own and every unit test links only what its layer may use, so a breach of the
+# layers fails at link time; `make tidy` checks the includes as well.
+
+.DEFAULT_GOAL := all
+SHELL := /bin/bash
+
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+
+# SANITIZE=address,undefined | thread: a build directory of its own each.
+SANITIZE ?=
+comma := ,
+ifeq ($(SANITIZE),)
+B := build
+OPT ?= -O3
+else
+B := build/san-$(subst $(comma),-,$(SANITIZE))
+OPT ?= -O1 -fno-omit-frame-pointer
+SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wformat=2 \
+        -Wwrite-strings -Wnull-dereference -Wno-missing-field-initializers -Wno-format-truncation
+ifeq ($(WERROR),1)
+WARN += -Werror
+endif
+
+PKGS := libevent libevent_pthreads libxxhash yaml-0.1 jansson smartcols openssl liburcu-qsbr
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
+ifeq ($(HAVE_PKGS),yes)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+endif
+
+CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE $(PKG_CFLAGS)
+CFLAGS += -std=c17 -g $(OPT) $(WARN) $(SANFLAGS) -fPIC -fvisibility=hidden -pthread
+LDFLAGS += $(SANFLAGS) -pthread
+
+LIB_base     := -lurcu-qsbr -lurcu-common
+LIB_engine   := -lxxhash -lyaml
+LIB_protocol := -lxxhash
+LIB_persist  := -lrocksdb -lxxhash
+LIB_server   := -levent_core -levent_pthreads -ljansson -lcrypto
+LIB_client   := -lxxhash
+LIB_cli      := -ljansson -lsmartcols -lcsv -lyaml -lcrypto
+
+# ---------------------------------------------------------------- sources
+# client/ holds the library (client/*.c) and the command line (client/cli/*.c).
+SRC_base     := $(wildcard base/*.c)
+SRC_engine   := $(wildcard engine/*.c)
+SRC_protocol := $(wildcard protocol/*.c)
+SRC_persist  := $(wildcard persist/*.c)
+SRC_server   := $(filter-out server/main.c,$(wildcard server/*.c))
+SRC_client   := $(wildcard client/*.c)
+SRC_cli      := $(filter-out client/cli/main.c,$(wildcard client/cli/*.c))
+SRC_bench    := $(filter-out bench/micro_%.c,$(wildcard bench/*.c))
+LAYERS       := base engine protocol persist server client cli
+
+objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
+lib  = $(B)/lib/lib$(1)-layer.a
+
+OBJ_base := $(call objs,$(SRC_base)) $(B)/obj/gen/division_table.o
+
+.PHONY: all help deps demo test unit tidy format clean fuzz-short bench-redis install
+all: deps
+	@$(MAKE) --no-print-directory binaries
+
+binaries: $(B)/xinyid $(B)/xinyi $(B)/xinyi-bench $(B)/libxinyi.a $(B)/libxinyi.so $(B)/xinyi.pc
+.PHONY: binaries
+
+help:
+	@echo 'make             build build/xinyid, build/xinyi, build/xinyi-bench, build/libxinyi.a and .so'
+	@echo 'make demo        a province of 1,000,000 subjects: import, decisions, quota, restart, load test'
+	@echo 'make test        every test, ends with "N passed, N failed"'
+	@echo 'make unit        the unit tests only'
+	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make tidy        format, forbidden functions, layer rule, duplicate includes'
+	@echo 'make format      rewrite the sources with clang-format'
+	@echo 'make bench-redis the same work against redis-server, side by side'
+	@echo 'make deps        install the Debian packages that are missing (asks apt)'
+	@echo 'make install     PREFIX=/usr/local: programs, library, header, pkg-config file'
+	@echo 'make clean       remove build/'
+	@echo
+	@echo 'CC=clang, WERROR=1, SANITIZE=address,undefined and SANITIZE=thread work with every target.'
+
+deps:
+	@tests/deps.sh
+
+# ---------------------------------------------------------------- compile
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/gen/division_table.c: base/divisions.tsv base/divisions.awk
+	@mkdir -p $(@D)
+	LC_ALL=C awk -f base/divisions.awk $< > $@.tmp && mv $@.tmp $@
+
+$(B)/obj/gen/division_table.o: $(B)/gen/division_table.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+define LAYER_RULE
+OBJ_$(1) ?= $$(call objs,$$(SRC_$(1)))
+$$(call lib,$(1)): $$(OBJ_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
+
+# ---------------------------------------------------------------- programs and the client library
+# What each layer links, itself first: this is the layer rule, as a linker sees it.
+USES_base     := base
+USES_engine   := engine base
+USES_protocol := protocol base
+USES_persist  := persist engine base
+USES_server   := server persist engine protocol base
+USES_client   := client protocol base
+USES_cli      := cli client engine protocol base
+
+link_libs = $(foreach u,$(USES_$(1)),$(call lib,$(u)))
+link_sys  = $(foreach u,$(USES_$(1)),$(LIB_$(u)))
+
+$(B)/xinyid: $(B)/obj/server/main.o $(call link_libs,server)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,server)
+
+$(B)/xinyi: $(B)/obj/client/cli/main.o $(call link_libs,cli)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,cli)
+
+$(B)/xinyi-bench: $(call objs,$(SRC_bench)) $(call lib,client) $(call lib,engine) $(call lib,protocol) $(call lib,base)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_engine) $(LIB_base) -ljansson
+
+LIBXINYI_OBJS = $(OBJ_client) $(OBJ_protocol) $(OBJ_base)
+$(B)/libxinyi.a: $(LIBXINYI_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(B)/libxinyi.so: $(LIBXINYI_OBJS)
+	$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^ $(LIB_client) $(LIB_base)
+
+PREFIX ?= /usr/local
+$(B)/xinyi.pc: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: xinyi' \
+	  'Description: client library of the Xinyi credit evaluation engine' 'Version: 0.1.0' \
+	  'Libs: -L$${libdir} -lxinyi' 'Libs.private: $(LIB_client) $(LIB_base) -pthread' 'Cflags: -I$${includedir}' > $@
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(B)/xinyid $(B)/xinyi $(B)/xinyi-bench $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(B)/libxinyi.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(B)/libxinyi.so $(DESTDIR)$(PREFIX)/lib/libxinyi.so.0
+	ln -sf libxinyi.so.0 $(DESTDIR)$(PREFIX)/lib/libxinyi.so
+	install -m 644 client/xinyi.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(B)/xinyi.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+
+# ---------------------------------------------------------------- tests
+# tests/unit/LAYER/NAME_test.c becomes build/tests/LAYER/NAME_test and links LAYER and what LAYER may use, no more.
+# tests/unit/*.h are helpers any test may include.
+define UNIT_RULE
+UNIT_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(B)/tests/$(1)/%,$$(wildcard tests/unit/$(1)/*_test.c))
+$$(B)/tests/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call link_libs,$(1))
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call link_sys,$(1)) -lcriterion -lm
+endef
+$(foreach l,$(LAYERS),$(eval $(call UNIT_RULE,$(l))))
+UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
+.SECONDARY:
+.PHONY: units
+units: $(UNITS)
+unit: deps
+	@tests/run.sh unit
+
+test: deps
+	@tests/run.sh all
+demo: deps
+	@$(MAKE) --no-print-directory binaries
+	@tests/demo.sh
+
+# tests/fuzz/LAYER_NAME.c becomes build/fuzz/LAYER_NAME, built by clang with libFuzzer, ASan and UBSan together with the
+# sources of its layer.
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz_layer = $(firstword $(subst _, ,$*))
+fuzz_srcs  = $(foreach u,$(USES_$(fuzz_layer)),$(SRC_$(u)))
+.PHONY: fuzzers
+fuzzers: $(FUZZ)
+.SECONDEXPANSION:
+build/fuzz/%: tests/fuzz/%.c $$(fuzz_srcs) build/gen/division_table.c
+	@mkdir -p $(@D)
+	clang -std=c17 -g -O1 -I. -Ibuild/gen -D_GNU_SOURCE $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	  -fno-sanitize-recover=all -pthread -o $@ $(filter %.c,$^) $(call link_sys,$(fuzz_layer))
+fuzz-short: deps fuzzers
+	@tests/fuzz.sh
+
+bench-redis: all
+	@bench/compare-redis.sh
+
+# ---------------------------------------------------------------- order in the house
+tidy:
+	@tests/tidy.sh
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+clean:
+	rm -rf build
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

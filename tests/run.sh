@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Runs the tests and counts them. `tests/run.sh unit` the unit tests of the plain build; `tests/run.sh all` everything:
+#   unit tests            plain, address+undefined sanitizers, thread sanitizer
+#   tests/integration/*   scripts against real programs; each prints "ok NAME" / "not ok NAME" lines
+#   fuzz targets          FUZZ_SECONDS (5) each
+#   tidy                  format, forbidden functions, layers
+# Every part is bounded by a timeout of its own. Ends with "N passed, N failed"; exit 1 if any failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+what=${1:-all}
+jobs=$(nproc)
+passed=0 failed=0
+failures=()
+logs=build/test-logs
+mkdir -p "$logs"
+
+say() { printf '%s\n' "$*"; }
+fail() { failed=$((failed + ${2:-1})); failures+=("$1"); }
+
+build() { # name, make arguments
+  local name=$1; shift
+  if make --no-print-directory -j"$jobs" WERROR=1 "$@" >"$logs/build-$name.log" 2>&1; then
+    passed=$((passed + 1)); say "ok   build $name"
+  else
+    fail "build $name"; say "FAIL build $name"; grep -E 'error|warning|undefined|\*\*\*' "$logs/build-$name.log" | head -20
+    return 1
+  fi
+}
+
+# Criterion prints "Synthesis: Tested: N | Passing: N | Failing: N | Crashing: N" at the end.
+run_units() { # name, directory of test programs
+  local name=$1 dir=$2 t log line ok bad
+  for t in $(find "$dir" -type f -name '*_test' | sort); do
+    log=$logs/$name-$(basename "$(dirname "$t")")-$(basename "$t").log
+    timeout 300 "$t" --jobs "$jobs" --color=never >"$log" 2>&1
+    local code=$?
+    line=$(grep -a 'Synthesis:' "$log" | tail -1)
+    ok=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' <<<"$line"); ok=${ok:-0}
+    bad=$(sed -n 's/.*Failing: \([0-9]*\).*Crashing: \([0-9]*\).*/\1 \2/p' <<<"$line" | awk '{print $1+$2}'); bad=${bad:-0}
+    [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    passed=$((passed + ok))
+    if [ "$bad" -gt 0 ]; then
+      fail "$name ${t#"$dir"/} ($log)" "$bad"
+      say "FAIL $name ${t#"$dir"/}"; grep -aE '\[(----|FAIL|!!!!|ERR )|ERROR|WARNING: Thread' "$log" | head -20
+    else
+      say "ok   $name ${t#"$dir"/}: $ok"
+    fi
+  done
+}
+
+# Sanitizers that report in a forked child must still fail the test.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=97:detect_stack_use_after_return=0}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-exitcode=97:halt_on_error=1}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}
+
+build plain binaries units && run_units plain build/tests
+if [ "$what" = all ]; then
+  if build address,undefined SANITIZE=address,undefined binaries units; then
+    run_units asan build/san-address-undefined/tests
+  fi
+  if build thread SANITIZE=thread binaries units; then run_units tsan build/san-thread/tests; fi
+  for script in tests/integration/*.sh; do
+    [ -e "$script" ] || continue
+    name=$(basename "$script" .sh); log=$logs/integration-$name.log
+    timeout 300 bash "$script" >"$log" 2>&1
+    code=$?
+    ok=$(grep -ac '^ok ' "$log"); bad=$(grep -ac '^not ok ' "$log")
+    [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ] && bad=1
+    passed=$((passed + ok))
+    if [ "$bad" -gt 0 ]; then
+      fail "integration $name ($log)" "$bad"; say "FAIL integration $name"; grep -a '^not ok ' "$log" | head; tail -5 "$log"
+    else say "ok   integration $name: $ok"; fi
+  done
+  if FUZZ_SECONDS=${FUZZ_SECONDS:-5} tests/fuzz.sh >"$logs/fuzz.log" 2>&1; then
+    n=$(grep -c '^ok ' "$logs/fuzz.log"); passed=$((passed + n)); say "ok   fuzz: $n targets"
+  else
+    fail "fuzz ($logs/fuzz.log)"; say "FAIL fuzz"; tail -20 "$logs/fuzz.log"
+  fi
+  if tests/tidy.sh >"$logs/tidy.log" 2>&1; then passed=$((passed + 1)); say "ok   tidy"
+  else fail "tidy ($logs/tidy.log)"; say "FAIL tidy"; tail -20 "$logs/tidy.log"; fi
+fi
+
+if [ "$failed" -gt 0 ]; then say "failed:"; printf '  %s\n' "${failures[@]}"; fi
+say "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
