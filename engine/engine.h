@@ -1,0 +1,154 @@
+/* The engine: subjects, guarantee accounts, operations and the active policy set, behind one door. Pure: no clock, no
+ * sockets, no files; no allocation on the lookup path.
+ *
+ * Threads: any number of readers (functions marked [reader], under base/rcu.h) and one writer. The writer works in
+ * transactions, one per commit group:
+ *
+ *   txn_begin(now) → txn_put / txn_operate / txn_activate … (each validates against the published state plus what came
+ *   before in this group, and answers at once) → txn_changes: the post-images to make durable → txn_publish once they
+ *   are on disk, or txn_abort: as if nothing had been asked.
+ *
+ * Nothing of an open transaction is visible to readers. txn_publish cannot fail: txn_changes has reserved what it needs.
+ *
+ * Expiry: a reservation past its time is released by the next transaction before anything else (txn_begin), and a
+ * commit of it is refused, so what is decided is exact whatever the sweep's delay. */
+#ifndef XINYI_ENGINE_ENGINE_H
+#define XINYI_ENGINE_ENGINE_H
+
+#include "base/buf.h"
+#include "engine/change.h"
+#include "engine/ledger.h"
+#include "engine/policy.h"
+#include "engine/store.h"
+
+typedef struct engine engine;
+
+typedef struct engine_options {
+    uint32_t max_subjects; /* 0: LIMIT_SUBJECTS_DEFAULT */
+    uint32_t max_accounts; /* 0: LIMIT_ACCOUNTS_DEFAULT */
+    uint64_t seed;         /* of the data directory */
+    int64_t operations_kept_ms; /* how long resolved operations are remembered; 0: 7 days */
+} engine_options;
+
+/* Starts empty, with an empty policy set. */
+status engine_create(const engine_options *options, engine **out) MUST_CHECK;
+void engine_destroy(engine **e); /* no reader may be inside; accepts NULL */
+
+/* ------------------------------------------------------------------ recovery, before readers start */
+
+/* Applies one stored record. SUBJECTS and ACCOUNTS of different shards may be applied by different threads at once;
+ * everything else by one thread. CORRUPT (unknown version, bad image) leaves the engine unchanged. POLICIES records are
+ * kept as texts; engine_recovered compiles the newest. */
+status engine_apply(engine *e, const change *record) MUST_CHECK;
+/* After the last record: rebuilds what is derived (expiry queue, policy set), checks. CORRUPT if it does not fit. */
+status engine_recovered(engine *e) MUST_CHECK;
+
+/* ------------------------------------------------------------------ readers */
+
+/* A request for a decision as in the protocol: 16 bytes. */
+typedef struct decision_request {
+    subject_id subject;
+    uint8_t scenario;
+    uint8_t purpose;
+    uint16_t flags; /* zero */
+} decision_request;
+static_assert(sizeof(decision_request) == 16, "as on the wire");
+
+/* [reader] Decides for a batch (any n; worked through in passes of LIMIT_BATCH). out[i].status: OK, BAD_SUBJECT,
+ * BAD_PURPOSE, BAD_ENTRY (flags), UNKNOWN_SUBJECT, UNKNOWN_SCENARIO, NOT_EFFECTIVE, OUT_OF_SCOPE. */
+void engine_decide(const engine *e, const decision_request *requests, size_t n, policy_moment at, decision *out);
+
+/* [reader] Copies a profile; false if unknown. */
+bool engine_profile(const engine *e, const subject_id *subject, profile *out);
+size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, profile *out, bool *found);
+
+typedef struct quota_request {
+    subject_id subject;
+    uint8_t program;
+    uint8_t purpose;
+    uint16_t flags; /* zero */
+    int64_t amount_fen; /* check: the amount asked about */
+} quota_request;
+static_assert(sizeof(quota_request) == 24, "as on the wire");
+
+/* [reader] Where the accounts stand; with `admit` also whether amount_fen fits: admit[i] is a status, OK = fits (see
+ * ledger_admit). admit may be NULL. out[i].status as in struct quota, or BAD_SUBJECT, BAD_PURPOSE, BAD_ENTRY. */
+void engine_quota(const engine *e, const quota_request *requests, size_t n, policy_moment at, quota *out,
+                  uint16_t *admit);
+/* [reader] Copies an account; false if there is none. */
+bool engine_account(const engine *e, const subject_id *subject, unsigned program, account *out);
+
+/* [reader] Walks. Cursors as store.h. */
+size_t engine_scan_profiles(const engine *e, store_cursor *cursor, profile *out, store_cursor *after, size_t max);
+size_t engine_scan_accounts(const engine *e, store_cursor *cursor, account *out, store_cursor *after, size_t max);
+
+/* [reader] The active policy set; valid until the thread's next rcu_pass. */
+const policy_set *engine_policy(const engine *e);
+
+typedef struct engine_stats {
+    store_stats subjects, accounts;
+    size_t operations, open_reservations;
+    size_t memory_bytes; /* of all of the above, as allocated */
+    uint32_t policy_version;
+} engine_stats;
+void engine_get_stats(const engine *e, engine_stats *out); /* [writer] */
+
+/* [writer] Walks every invariant: stores, accounts, open reservations add up to reserved_fen and open_reservations of
+ * each account, expiry queue complete. False with one sentence. */
+bool engine_check(const engine *e, char *problem, size_t room);
+
+/* ------------------------------------------------------------------ the writer */
+
+typedef struct txn txn;
+
+/* One per engine, reused for every group. */
+status txn_create(engine *e, txn **out) MUST_CHECK;
+void txn_destroy(txn **t);
+
+/* Opens a group at this moment (never earlier than the last group's: a clock that steps back is held) and releases
+ * reservations that are due by then. */
+void txn_begin(txn *t, int64_t now_ms);
+
+/* A profile write: fields of `mask` are taken from `fields`, the rest kept (or missing, if the subject is new). */
+typedef struct profile_put {
+    uint64_t mask;
+    uint32_t flags;            /* PUT_* */
+    uint32_t expected_version; /* with PUT_IF_VERSION */
+    profile fields;            /* fields.id names the subject */
+} profile_put;
+static_assert(sizeof(profile_put) == 80, "as on the wire");
+#define PUT_CREATE (1u << 0)     /* refuse EXISTS if the subject is known */
+#define PUT_UPDATE (1u << 1)     /* refuse UNKNOWN_SUBJECT if it is not */
+#define PUT_IF_VERSION (1u << 2) /* refuse VERSION_CONFLICT unless its version is expected_version */
+#define PUT_FLAGS (PUT_CREATE | PUT_UPDATE | PUT_IF_VERSION)
+
+/* OK with the new version (unchanged if nothing changed), or BAD_FIELD, EXISTS, UNKNOWN_SUBJECT, VERSION_CONFLICT,
+ * BAD_ENTRY (contradicting flags), NO_MEMORY, CAPACITY. The profile's own validity is the decoder's to check. */
+status txn_put(txn *t, const profile_put *put, uint32_t *version);
+
+/* Executes or repeats an operation. The result says what happened; the return is OK unless the environment failed
+ * (NO_MEMORY, CAPACITY), in which case nothing happened and the id is not used. *repeated: the id was known with the
+ * same content and this is its first answer again. An id with other content: result OPERATION_REUSED. Refusals are kept
+ * like successes, so a late duplicate of a refused reservation never succeeds. Exceptions, not kept: BAD_SUBJECT,
+ * BAD_ENTRY, zero id. */
+status txn_operate(txn *t, const operation *op, operation_result *result, bool *repeated);
+
+/* What is known of an operation id, this group's included. UNKNOWN_OPERATION if nothing. */
+status txn_outcome(txn *t, const operation_id *id, operation_entry *out);
+
+/* Makes a compiled set the active one. The texts are stored with it. The engine owns the set from here on, whatever
+ * becomes of the transaction. */
+status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count);
+
+/* Appends the group's post-images (engine/change.h) to `to`. Reserves what publishing needs. An empty group appends
+ * nothing. NO_MEMORY, CAPACITY: abort. */
+status txn_changes(txn *t, buf *to) MUST_CHECK;
+/* Approximate encoded size so far, for closing a group in time. */
+size_t txn_size(const txn *t);
+void txn_publish(txn *t);
+void txn_abort(txn *t);
+
+/* When the next reservation ends (ms), INT64_MAX if none: the commit thread wakes for it. */
+int64_t engine_next_due_ms(const engine *e); /* [writer] */
+
+#endif
