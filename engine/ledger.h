@@ -64,7 +64,7 @@ typedef struct account {
     int64_t opened_ms;
     uint32_t open_reservations;
     uint32_t instrument_count;    /* places 0..count-1 are in use, without holes */
-    uint64_t zero[6];
+    uint64_t zero[5];
     instrument instruments[LIMIT_INSTRUMENTS];
 } account;
 static_assert(sizeof(account) == 384, "an account is six cache lines");
