@@ -1,0 +1,231 @@
+/* Messages: types, entry layouts, encode and decode in both directions. PROTOCOL.md section 4 is normative; one row of
+ * MESSAGE_TABLE adds a message everywhere (server dispatch, statistics, client).
+ *
+ * Entry structs have the wire's layout (asserted); on little-endian machines encoding is a copy. Decoders check what
+ * concerns the bytes — lengths, reserved bits — and leave meaning to the engine. Profiles and ids are opaque bytes here
+ * but for base/profile.h's codec, which base shares with the engine. Pure functions; any thread. */
+#ifndef XINYI_PROTOCOL_MESSAGE_H
+#define XINYI_PROTOCOL_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/profile.h"
+#include "base/subject.h"
+#include "protocol/frame.h"
+
+/*  X(NAME, type, name, request_entry, reply_entry, max_entries, is_write)
+ *  entry lengths 0: variable or none. */
+#define MESSAGE_TABLE(X)                                                                                               \
+    X(HELLO, 1, "hello", 0, 0, 1, 0)                                                                                   \
+    X(PING, 2, "ping", 0, 0, 0, 0)                                                                                     \
+    X(INFO, 3, "info", 0, 0, 0, 0)                                                                                     \
+    X(STATS, 4, "stats", 0, 0, 0, 0)                                                                                   \
+    X(POLICY_INFO, 5, "policy_info", 0, 0, 0, 0)                                                                       \
+    X(DECIDE, 16, "decide", 16, 32, LIMIT_ENTRIES_MAX, 0)                                                              \
+    X(EXPLAIN, 17, "explain", 16, 0, 64, 0)                                                                            \
+    X(GET, 18, "get", 16, 72, LIMIT_ENTRIES_MAX, 0)                                                                    \
+    X(PUT, 19, "put", 80, 8, LIMIT_ENTRIES_MAX, 1)                                                                     \
+    X(SCAN, 20, "scan", 16, 72, 1, 0)                                                                                  \
+    X(QUOTA_SHOW, 32, "quota_show", 24, 144, LIMIT_ENTRIES_MAX, 0)                                                     \
+    X(QUOTA_CHECK, 33, "quota_check", 24, 48, LIMIT_ENTRIES_MAX, 0)                                                    \
+    X(QUOTA_OPERATE, 34, "quota_operate", 64, 48, LIMIT_ENTRIES_MAX, 1)                                                \
+    X(QUOTA_OUTCOME, 35, "quota_outcome", 16, 136, LIMIT_ENTRIES_MAX, 1)                                               \
+    X(QUOTA_SCAN, 36, "quota_scan", 16, 392, 1, 0)
+
+typedef enum message_type {
+#define X(name, type, text, request, reply, max, write) MESSAGE_##name = (type),
+    MESSAGE_TABLE(X)
+#undef X
+        MESSAGE_TYPE_END
+} message_type;
+
+typedef struct message_info {
+    uint8_t type;
+    bool is_write; /* goes through the commit thread, in order (QUOTA_OUTCOME too: it must see what came before) */
+    uint16_t request_entry, reply_entry, max_entries;
+    const char *name;
+} message_info;
+const message_info *message_find(unsigned type); /* NULL if unknown */
+
+#define WIRE_ASSERT(type, size) static_assert(sizeof(type) == (size), "wire layout of " #type)
+
+typedef struct wire_decide {
+    subject_id subject;
+    uint8_t scenario, purpose;
+    uint16_t flags;
+} wire_decide;
+WIRE_ASSERT(wire_decide, 16);
+
+typedef struct wire_decision {
+    uint16_t status;
+    uint8_t outcome, tier;
+    uint16_t row, percent_bp;
+    uint64_t benefits;
+    int64_t amount_fen;
+    int16_t rate_bp;
+    uint16_t data_day;
+    uint32_t policy_version;
+} wire_decision;
+WIRE_ASSERT(wire_decision, 32);
+
+typedef struct wire_get {
+    subject_id subject;
+    uint8_t zero, purpose;
+    uint16_t flags;
+} wire_get;
+WIRE_ASSERT(wire_get, 16);
+
+typedef struct wire_profile {
+    uint16_t status;
+    uint8_t zero[6];
+    uint8_t profile[PROFILE_SIZE];
+} wire_profile;
+WIRE_ASSERT(wire_profile, 72);
+
+typedef struct wire_put {
+    uint64_t mask;
+    uint32_t flags, expected_version;
+    uint8_t profile[PROFILE_SIZE];
+} wire_put;
+WIRE_ASSERT(wire_put, 80);
+
+typedef struct wire_put_reply {
+    uint16_t status, field;
+    uint32_t version;
+} wire_put_reply;
+WIRE_ASSERT(wire_put_reply, 8);
+
+typedef struct wire_scan {
+    uint64_t cursor;
+    uint32_t max, purpose;
+} wire_scan;
+WIRE_ASSERT(wire_scan, 16);
+
+typedef struct wire_scan_reply {
+    uint64_t cursor;
+    uint8_t profile[PROFILE_SIZE];
+} wire_scan_reply;
+WIRE_ASSERT(wire_scan_reply, 72);
+
+typedef struct wire_quota {
+    subject_id subject;
+    uint8_t program, purpose;
+    uint16_t flags;
+    int64_t amount_fen;
+} wire_quota;
+WIRE_ASSERT(wire_quota, 24);
+
+typedef struct wire_quota_check {
+    uint16_t status;
+    uint8_t warning, flags;
+    uint32_t usage_percent;
+    int64_t required_fen, limit_fen, used_fen, available_fen;
+    uint32_t policy_version, account_version;
+} wire_quota_check;
+WIRE_ASSERT(wire_quota_check, 48);
+
+typedef struct wire_quota_show {
+    uint16_t status;
+    uint8_t warning, flags;
+    uint32_t usage_percent;
+    int64_t base_fen, required_fen, lodged_fen, limit_fen, reserved_fen, committed_fen, used_fen, available_fen,
+        shortfall_fen, next_expiry_ms;
+    uint32_t policy_version, account_version;
+    int32_t factor_bp, unsecured_bp;
+    int64_t energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh;
+    uint32_t open_reservations, instrument_count;
+} wire_quota_show;
+WIRE_ASSERT(wire_quota_show, 144);
+
+typedef struct wire_operation {
+    uint8_t id[16];
+    subject_id subject;
+    uint8_t program, kind;
+    uint16_t instrument_kind;
+    int64_t amount_fen;
+    uint8_t target[16]; /* by kind: reservation's id; u64 instrument id and u64 0; two i64 of energy */
+    uint32_t a;         /* ttl_ms, from_hour, forecast_gwh */
+    uint32_t b;         /* to_hour */
+} wire_operation;
+WIRE_ASSERT(wire_operation, 64);
+
+typedef struct wire_operation_reply {
+    uint16_t status;
+    uint8_t warning, flags;
+    uint32_t account_version;
+    int64_t amount_fen, limit_fen, used_fen, available_fen, expires_ms;
+} wire_operation_reply;
+WIRE_ASSERT(wire_operation_reply, 48);
+
+typedef struct wire_outcome {
+    uint8_t id[16];
+} wire_outcome;
+WIRE_ASSERT(wire_outcome, 16);
+
+typedef struct wire_outcome_reply {
+    uint16_t status;
+    uint8_t state, zero[5];
+    wire_operation request;
+    wire_operation_reply reply;
+    int64_t at_ms;
+    uint8_t zero_more[8];
+} wire_outcome_reply;
+WIRE_ASSERT(wire_outcome_reply, 136);
+
+typedef struct wire_instrument {
+    uint64_t id;
+    int64_t amount_fen;
+    uint32_t from_hour, to_hour;
+    uint8_t kind, zero[7];
+} wire_instrument;
+WIRE_ASSERT(wire_instrument, 32);
+
+typedef struct wire_account {
+    uint64_t cursor;
+    subject_id key;
+    uint32_t seq;
+    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh,
+        forecast_12m_mwh, opened_ms;
+    uint32_t open_reservations, instrument_count;
+    uint8_t zero[40];
+    wire_instrument instruments[LIMIT_INSTRUMENTS];
+} wire_account;
+WIRE_ASSERT(wire_account, 392);
+
+/* HELLO, both directions. Strings point into the decoded body. */
+typedef struct hello {
+    uint16_t version_min, version_max;
+    uint32_t features, max_frame, max_entries, max_in_flight, idle_ms;
+    const char *cluster, *agent, *mechanism; /* not NUL-terminated; NULL if absent */
+    uint8_t cluster_length, agent_length, mechanism_length;
+    const uint8_t *credentials;
+    uint16_t credentials_length;
+    uint16_t unknown[LIMIT_HELLO_OPTIONS]; /* tags not known (request decoded), or reported as such (reply) */
+    uint8_t unknown_count;
+} hello;
+#define HELLO_NO_CHECKSUM (1u << 0)
+
+/* Appends a whole HELLO frame (request, or reply with FRAME_REPLY in flags). Extra raw options may be given for tests. */
+void hello_encode(buf *to, uint64_t request_id, uint16_t flags, const hello *h, const uint8_t *extra,
+                  size_t extra_length);
+/* BAD_ENTRY if the body is not well-formed; repeated options, more than 16, names over LIMIT_NAME_MAX included. */
+status hello_decode(const uint8_t *body, size_t length, bool reply, hello *out) MUST_CHECK;
+
+/* Entries in place: on big-endian machines these swap every field; on little-endian ones they are nothing. `type` and
+ * `reply` choose the layout. */
+void message_swap_entries(unsigned type, bool reply, void *entries, size_t count);
+
+/* Checks a request's shape after frame_parse: type known, entry_length at least the layout's (extra bytes zero), count
+ * within 1..max (0 where the table says 0), reserved bytes zero. OK, UNKNOWN_TYPE, BAD_ENTRY, TOO_LARGE. Entries whose
+ * own reserved bits are set do not fail here but alone: see message_entry_status. */
+status message_check_request(const frame_view *frame, uint32_t max_entries) MUST_CHECK;
+/* OK or BAD_ENTRY for one entry of a fixed-size request. */
+status message_entry_status(unsigned type, const void *entry);
+
+/* Appends a request frame with fixed entries copied from `entries` (layout length apart). */
+void message_request(buf *to, unsigned type, uint64_t request_id, uint32_t deadline_ms, const void *entries,
+                     size_t count, bool checksum);
+/* Appends an error frame: status, optional text. */
+void message_error(buf *to, unsigned type, uint64_t request_id, status why, uint16_t retry_after_ms, const char *text);
+
+#endif
