@@ -24,7 +24,7 @@
     X(OPERATIONS, 4, "operations") /* key: 16 bytes operation id         value: image version, operation */            \
     X(POLICIES, 5, "policies")     /* key: u32 set version big-endian    value: image version, texts */                \
     X(MEMBERS, 6, "members")                                                                                           \
-    X(STATE, 7, "state")           /* key: name                          value: small singletons of the engine */
+    X(STATE, 7, "state") /* key: name                          value: small singletons of the engine */
 
 typedef enum change_table {
 #define X(name, number, text) CHANGE_##name = (number),

@@ -8,7 +8,8 @@
  *   before in this group, and answers at once) → txn_changes: the post-images to make durable → txn_publish once they
  *   are on disk, or txn_abort: as if nothing had been asked.
  *
- * Nothing of an open transaction is visible to readers. txn_publish cannot fail: txn_changes has reserved what it needs.
+ * Nothing of an open transaction is visible to readers. txn_publish cannot fail: txn_changes has reserved what it
+ * needs.
  *
  * Expiry: a reservation past its time is released by the next transaction before anything else (txn_begin), and a
  * commit of it is refused, so what is decided is exact whatever the sweep's delay. */
@@ -24,9 +25,9 @@
 typedef struct engine engine;
 
 typedef struct engine_options {
-    uint32_t max_subjects; /* 0: LIMIT_SUBJECTS_DEFAULT */
-    uint32_t max_accounts; /* 0: LIMIT_ACCOUNTS_DEFAULT */
-    uint64_t seed;         /* of the data directory */
+    uint32_t max_subjects;      /* 0: LIMIT_SUBJECTS_DEFAULT */
+    uint32_t max_accounts;      /* 0: LIMIT_ACCOUNTS_DEFAULT */
+    uint64_t seed;              /* of the data directory */
     int64_t operations_kept_ms; /* how long resolved operations are remembered; 0: 7 days */
 } engine_options;
 
@@ -66,7 +67,7 @@ typedef struct quota_request {
     subject_id subject;
     uint8_t program;
     uint8_t purpose;
-    uint16_t flags; /* zero */
+    uint16_t flags;     /* zero */
     int64_t amount_fen; /* check: the amount asked about */
 } quota_request;
 static_assert(sizeof(quota_request) == 24, "as on the wire");

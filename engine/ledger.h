@@ -40,9 +40,9 @@ typedef enum instrument_kind {
 const char *instrument_name(unsigned kind); /* "deposit" "bond" "group_guarantee", NULL if unknown */
 
 typedef struct instrument {
-    uint64_t id;         /* chosen by the operator, unique within the account; 0 = empty place */
+    uint64_t id; /* chosen by the operator, unique within the account; 0 = empty place */
     int64_t amount_fen;
-    uint32_t from_hour;  /* valid from_hour ≤ hour < to_hour; to_hour UINT32_MAX = no end (deposits) */
+    uint32_t from_hour; /* valid from_hour ≤ hour < to_hour; to_hour UINT32_MAX = no end (deposits) */
     uint32_t to_hour;
     uint8_t kind;
     uint8_t zero[7];
@@ -53,17 +53,17 @@ static_assert(sizeof(instrument) == 32, "instruments have no padding");
  * the kind byte. Six cache lines; the first holds what a check needs when there is one instrument. */
 typedef struct account {
     subject_id key;
-    uint32_t seq;                 /* version << 1 */
-    int64_t reserved_fen;         /* open reservations, expired ones included until they are swept */
+    uint32_t seq;         /* version << 1 */
+    int64_t reserved_fen; /* open reservations, expired ones included until they are swept */
     int64_t committed_fen;
-    int64_t settled_fen;          /* settled since the account was opened */
-    int64_t energy_12m_mwh;       /* wholesale energy of the past 12 months */
-    int64_t wholesale_2m_mwh;     /* of the past 2 months */
+    int64_t settled_fen;      /* settled since the account was opened */
+    int64_t energy_12m_mwh;   /* wholesale energy of the past 12 months */
+    int64_t wholesale_2m_mwh; /* of the past 2 months */
     int64_t retail_2m_mwh;
-    int64_t forecast_12m_mwh;     /* used only without history */
+    int64_t forecast_12m_mwh; /* used only without history */
     int64_t opened_ms;
     uint32_t open_reservations;
-    uint32_t instrument_count;    /* places 0..count-1 are in use, without holes */
+    uint32_t instrument_count; /* places 0..count-1 are in use, without holes */
     uint64_t zero[5];
     instrument instruments[LIMIT_INSTRUMENTS];
 } account;
@@ -76,13 +76,13 @@ unsigned account_program(const account *a);
 
 /* Where an account stands at a moment. */
 typedef struct quota {
-    uint16_t status;         /* OK; NO_ACCOUNT (all amounts 0), UNKNOWN_PROGRAM, NOT_EFFECTIVE, UNKNOWN_SUBJECT */
-    uint8_t warning;         /* 0..3 */
-    uint8_t flags;           /* QUOTA_* */
-    uint32_t usage_percent;  /* rounded up; UINT32_MAX if used > 0 and limit is 0 */
+    uint16_t status;        /* OK; NO_ACCOUNT (all amounts 0), UNKNOWN_PROGRAM, NOT_EFFECTIVE, UNKNOWN_SUBJECT */
+    uint8_t warning;        /* 0..3 */
+    uint8_t flags;          /* QUOTA_* */
+    uint32_t usage_percent; /* rounded up; UINT32_MAX if used > 0 and limit is 0 */
     int64_t base_fen, required_fen, lodged_fen, limit_fen, reserved_fen, committed_fen, used_fen, available_fen,
         shortfall_fen;
-    int64_t next_expiry_ms;  /* when the next valid instrument ends; 0 none */
+    int64_t next_expiry_ms; /* when the next valid instrument ends; 0 none */
     uint32_t policy_version;
     uint32_t account_version;
     int32_t factor_bp, unsecured_bp;
@@ -91,7 +91,7 @@ typedef struct quota {
 #define QUOTA_EXEMPT (1u << 1)
 #define QUOTA_SUSPENDED (1u << 2)
 #define QUOTA_RATED (1u << 3)
-#define QUOTA_SHORT (1u << 4)    /* shortfall > 0 */
+#define QUOTA_SHORT (1u << 4) /* shortfall > 0 */
 
 /* Computes it. `a` may be NULL: no account. Cannot fail; saturates nothing: all inputs are bounded. */
 void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment at, quota *out);
@@ -127,36 +127,36 @@ typedef struct operation {
     uint16_t instrument_kind; /* pledge */
     int64_t amount_fen;       /* energy: energy_12m_mwh */
     union {
-        operation_id target;  /* commit, release */
-        uint64_t instrument;  /* pledge, withdraw */
+        operation_id target; /* commit, release */
+        uint64_t instrument; /* pledge, withdraw */
         struct {
             int64_t wholesale_2m_mwh, retail_2m_mwh;
         } energy;
     };
     union {
-        uint32_t ttl_ms;      /* reserve */
-        uint32_t from_hour;   /* pledge; 0: from now */
+        uint32_t ttl_ms;       /* reserve */
+        uint32_t from_hour;    /* pledge; 0: from now */
         uint32_t forecast_gwh; /* energy: forecast_12m in GWh (1000 MWh), 0 unless there is no history */
     };
-    uint32_t to_hour;         /* pledge; UINT32_MAX: no end */
+    uint32_t to_hour; /* pledge; UINT32_MAX: no end */
 } operation;
 static_assert(sizeof(operation) == 64, "an operation has no padding");
 
 /* The answer to an operation, and what is kept of it. */
 typedef struct operation_result {
-    uint16_t status;        /* OK or the refusal */
-    uint8_t warning;        /* of the account after the operation */
-    uint8_t flags;          /* QUOTA_* */
+    uint16_t status; /* OK or the refusal */
+    uint8_t warning; /* of the account after the operation */
+    uint8_t flags;   /* QUOTA_* */
     uint32_t account_version;
-    int64_t amount_fen;     /* what took effect: reserved, committed, released, settled, pledged, withdrawn */
+    int64_t amount_fen; /* what took effect: reserved, committed, released, settled, pledged, withdrawn */
     int64_t limit_fen, used_fen, available_fen; /* after the operation */
-    int64_t expires_ms;     /* reserve: when the reservation ends */
+    int64_t expires_ms;                         /* reserve: when the reservation ends */
 } operation_result;
 static_assert(sizeof(operation_result) == 48, "a result has no padding");
 
 typedef enum operation_state {
-    OPERATION_FINAL = 0,    /* nothing can follow: every kind but reserve, and refusals */
-    OPERATION_OPEN = 1,     /* a reservation that holds exposure */
+    OPERATION_FINAL = 0, /* nothing can follow: every kind but reserve, and refusals */
+    OPERATION_OPEN = 1,  /* a reservation that holds exposure */
     OPERATION_COMMITTED = 2,
     OPERATION_RELEASED = 3,
     OPERATION_EXPIRED = 4,
@@ -167,8 +167,8 @@ const char *operation_state_name(unsigned state);
 typedef struct operation_entry {
     operation request;
     operation_result result;
-    int64_t at_ms;   /* when it was executed */
-    uint8_t state;   /* operation_state */
+    int64_t at_ms; /* when it was executed */
+    uint8_t state; /* operation_state */
     uint8_t zero[7];
 } operation_entry;
 static_assert(sizeof(operation_entry) == 128, "an entry is two cache lines");

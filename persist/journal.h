@@ -7,9 +7,9 @@
  *            needs nothing from the engine's memory and never stops commits.
  *   load     the tables (by key ranges, on several threads), then the log behind the mark, in order.
  *
- * A data directory is locked by one process. It carries in `meta`: format version, cluster name, hash seed (random, made
- * once), the fold mark. Every table value is stored with a checksum that covers key and value; every log value has one
- * over the whole group. Damage is named (table, key, file where RocksDB tells) and never handed out.
+ * A data directory is locked by one process. It carries in `meta`: format version, cluster name, hash seed (random,
+ * made once), the fold mark. Every table value is stored with a checksum that covers key and value; every log value has
+ * one over the whole group. Damage is named (table, key, file where RocksDB tells) and never handed out.
  *
  * Trouble: when RocksDB refuses a write (disk full, I/O error), commit returns NO_SPACE or IO_ERROR and the journal
  * becomes read-only; journal_heal closes and reopens the database, finds out whether the group of unknown fate is on
@@ -29,12 +29,13 @@
 typedef struct journal journal;
 
 typedef struct journal_options {
-    const char *directory;    /* made if missing (its parent must exist) */
-    const char *cluster;      /* name for a new directory; an existing one must match unless NULL → WRONG_CLUSTER */
-    uint64_t fold_bytes;      /* fold when the log holds this many bytes; 0: 64 MiB */
+    const char *directory;     /* made if missing (its parent must exist) */
+    const char *cluster;       /* name for a new directory; an existing one must match unless NULL → WRONG_CLUSTER */
+    uint64_t fold_bytes;       /* fold when the log holds this many bytes; 0: 64 MiB */
     uint64_t fold_interval_ms; /* … or when its oldest entry is this old; 0: 60 s */
-    uint64_t min_free_bytes;  /* refuse commits (NO_SPACE) below this much free disk; 0: 256 MiB; UINT64_MAX: never look */
-    bool unsynced;            /* for tests and bulk tools only: no fsync */
+    uint64_t
+        min_free_bytes; /* refuse commits (NO_SPACE) below this much free disk; 0: 256 MiB; UINT64_MAX: never look */
+    bool unsynced;      /* for tests and bulk tools only: no fsync */
 } journal_options;
 
 /* Errors: LOCKED, CORRUPT, WRONG_CLUSTER, UNSUPPORTED_VERSION, IO_ERROR, NO_SPACE, NO_MEMORY; one line about it in
@@ -43,9 +44,9 @@ status journal_open(const journal_options *options, journal **out, char *problem
 /* Flushes nothing that is not durable already; stops the fold thread. Accepts NULL. */
 void journal_close(journal **j);
 
-uint64_t journal_seed(const journal *j);        /* for the stores' hash */
-const char *journal_cluster(const journal *j);  /* lives as long as the journal */
-uint64_t journal_sequence(const journal *j);    /* of the last durable group; 0: none yet */
+uint64_t journal_seed(const journal *j);       /* for the stores' hash */
+const char *journal_cluster(const journal *j); /* lives as long as the journal */
+uint64_t journal_sequence(const journal *j);   /* of the last durable group; 0: none yet */
 
 /* Called for each record. For SUBJECTS and ACCOUNTS possibly from `threads` threads at once, never two for the same
  * first key byte. A status other than OK stops the load and is returned. */
@@ -59,7 +60,8 @@ status journal_load(journal *j, unsigned threads, journal_visit visit, journal_p
                     char *problem, size_t room) MUST_CHECK;
 
 /* Makes one group durable: `changes` as built by change_append. On OK *sequence is its number. NO_SPACE, IO_ERROR: not
- * acknowledged, fate unknown until journal_heal. TOO_LARGE over LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES: not executed. */
+ * acknowledged, fate unknown until journal_heal. TOO_LARGE over LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES: not executed.
+ */
 status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, uint64_t *sequence) MUST_CHECK;
 
 /* After a failed commit: tries to get the database going again. OK: writes are possible; *applied tells whether the
@@ -71,12 +73,12 @@ status journal_fold(journal *j) MUST_CHECK;
 
 typedef struct journal_stats {
     uint64_t sequence, folded_sequence;
-    uint64_t log_bytes;        /* of groups not folded yet */
-    uint64_t groups, bytes;    /* committed since open */
+    uint64_t log_bytes;     /* of groups not folded yet */
+    uint64_t groups, bytes; /* committed since open */
     uint64_t folds, folded_records;
     uint64_t commit_ns_max;
-    uint64_t disk_bytes;       /* of the directory's SST and log files, as RocksDB reports */
-    uint64_t free_bytes;       /* of the file system */
+    uint64_t disk_bytes; /* of the directory's SST and log files, as RocksDB reports */
+    uint64_t free_bytes; /* of the file system */
     bool read_only;
 } journal_stats;
 void journal_get_stats(const journal *j, journal_stats *out);

@@ -60,7 +60,9 @@ frame_result frame_parse(const uint8_t *bytes, size_t available, uint32_t max_fr
                          frame_view *out);
 
 /* Length of a frame with this many body bytes: header and padding included. */
-static inline uint32_t frame_length(size_t body_bytes) { return (uint32_t)((FRAME_HEADER + body_bytes + 7) & ~(size_t)7); }
+static inline uint32_t frame_length(size_t body_bytes) {
+    return (uint32_t)((FRAME_HEADER + body_bytes + 7) & ~(size_t)7);
+}
 
 /* Completes a frame whose body (body_bytes, at `frame` + FRAME_HEADER) is in place: writes padding, header, checksums.
  * header->length and checksums are computed; `checksum` false sets FRAME_NO_CHECKSUM. Room of frame_length() needed. */

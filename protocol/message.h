@@ -184,8 +184,8 @@ typedef struct wire_account {
     uint64_t cursor;
     subject_id key;
     uint32_t seq;
-    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh,
-        forecast_12m_mwh, opened_ms;
+    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh,
+        opened_ms;
     uint32_t open_reservations, instrument_count;
     uint8_t zero[40];
     wire_instrument instruments[LIMIT_INSTRUMENTS];
@@ -205,7 +205,8 @@ typedef struct hello {
 } hello;
 #define HELLO_NO_CHECKSUM (1u << 0)
 
-/* Appends a whole HELLO frame (request, or reply with FRAME_REPLY in flags). Extra raw options may be given for tests. */
+/* Appends a whole HELLO frame (request, or reply with FRAME_REPLY in flags). Extra raw options may be given for tests.
+ */
 void hello_encode(buf *to, uint64_t request_id, uint16_t flags, const hello *h, const uint8_t *extra,
                   size_t extra_length);
 /* BAD_ENTRY if the body is not well-formed; repeated options, more than 16, names over LIMIT_NAME_MAX included. */

@@ -1,0 +1,331 @@
+/* xinyi.h — the C client library of the Xinyi credit evaluation engine.
+ *
+ * Link with -lxinyi (pkg-config: xinyi). This header needs nothing else of the project.
+ *
+ *     xinyi *x;
+ *     if (xinyi_connect("127.0.0.1:7420", NULL, &x) != 0) { fprintf(stderr, "%s\n", xinyi_last_error(NULL)); return 1;
+ * } xinyi_subject who; if (xinyi_subject_parse("uscc:91530000MA00TTT099", &who) != 0) ... xinyi_decision d; int code =
+ * xinyi_decide(x, XINYI_LOAN, XINYI_FOR_LOAN_REVIEW, &who, 1, &d); if (code == 0 && d.status == 0 && d.outcome ==
+ * XINYI_GRANTED) ... xinyi_close(&x);
+ *
+ * Conventions
+ *   Return values are status codes: 0 done, else see xinyi_status_text(). Calls for many subjects return 0 when the
+ *   answer arrived; each entry then has a status of its own.
+ *   Money is int64 fen; days are days since 1970-01-01 in China Standard Time.
+ *   Ownership: out-parameters are the caller's memory unless a comment says otherwise. Strings returned are the
+ *   library's, valid until the next call on the same connection.
+ *   Threads: one connection may be used by one thread at a time; different connections are independent.
+ *   Broken connections: a call returns XINYI_CLOSED or XINYI_NO_CONNECTION; reads may be repeated on a new connection.
+ *   A write whose answer did not arrive has an unknown outcome: repeat it with the same operation id, or ask with
+ *   xinyi_outcome(). Nothing reconnects behind your back. */
+#ifndef XINYI_H
+#define XINYI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define XINYI_API __attribute__((visibility("default")))
+#else
+#define XINYI_API
+#endif
+
+/* ------------------------------------------------------------------ connection */
+
+typedef struct xinyi xinyi;
+
+typedef struct xinyi_options {
+    const char *cluster;    /* refuse a server of another cluster; NULL: any */
+    const char *agent;      /* name of your program in the server's log; NULL: "libxinyi" */
+    uint32_t timeout_ms;    /* of connecting and of each synchronous call; 0: 5000 */
+    uint32_t max_in_flight; /* pipelined requests in xinyi_send before it waits; 0: 256 */
+    int no_checksum;        /* ask for frames without checksums */
+} xinyi_options;
+
+/* Connects and says HELLO. `address` is HOST:PORT or HOST (port 7420); numeric or a name. options may be NULL.
+ * On failure *out is NULL and xinyi_last_error(NULL) has the reason (of this thread). */
+XINYI_API int xinyi_connect(const char *address, const xinyi_options *options, xinyi **out);
+XINYI_API void xinyi_close(xinyi **x); /* accepts NULL */
+
+/* One sentence about the last failure of this connection, or of this thread's last xinyi_connect if x is NULL. */
+XINYI_API const char *xinyi_last_error(const xinyi *x);
+XINYI_API const char *xinyi_status_text(int status); /* "the amount is more than the available quota" */
+XINYI_API const char *xinyi_status_name(int status); /* "limit_exceeded" */
+XINYI_API const char *xinyi_server_cluster(const xinyi *x);
+XINYI_API uint32_t xinyi_max_entries(const xinyi *x); /* entries a frame may hold, as agreed */
+
+/* Statuses that programs look at; the full list is in PROTOCOL.md. Below 100: not executed, try again. 100–199:
+ * refused. 200–219: outcome unknown. From 220: this side. */
+enum {
+    XINYI_OK = 0,
+    XINYI_OVERLOADED = 1,
+    XINYI_READ_ONLY = 4,
+    XINYI_UNKNOWN_SUBJECT = 121,
+    XINYI_UNKNOWN_SCENARIO = 122,
+    XINYI_NO_ACCOUNT = 140,
+    XINYI_LIMIT_EXCEEDED = 142,
+    XINYI_OUTCOME_UNKNOWN = 200,
+    XINYI_NO_MEMORY = 220,
+    XINYI_NO_CONNECTION = 227,
+    XINYI_TIMEOUT = 228,
+    XINYI_CLOSED = 229,
+};
+
+/* ------------------------------------------------------------------ subjects */
+
+typedef struct xinyi_subject {
+    uint8_t bytes[12];
+} xinyi_subject;
+
+/* "id:530000199001010011" or "uscc:91530000MA00TTT099". 0, or 120 (bad_subject) with the reason in
+ * xinyi_last_error(NULL). */
+XINYI_API int xinyi_subject_parse(const char *text, xinyi_subject *out);
+#define XINYI_SUBJECT_TEXT 32
+XINYI_API const char *xinyi_subject_format(const xinyi_subject *subject, char buffer[XINYI_SUBJECT_TEXT]);
+
+/* ------------------------------------------------------------------ decisions */
+
+enum { XINYI_LOAN = 1, XINYI_TRAVEL = 2, XINYI_POWER = 3, XINYI_APPROVAL = 4, XINYI_VOLUNTEER = 5 };
+enum {
+    XINYI_FOR_LOAN_REVIEW = 1,
+    XINYI_FOR_TRAVEL_SERVICE = 2,
+    XINYI_FOR_POWER_TRADING = 3,
+    XINYI_FOR_ADMINISTRATIVE_APPROVAL = 4,
+    XINYI_FOR_VOLUNTEER_SERVICE = 5,
+    XINYI_FOR_DATA_MAINTENANCE = 6,
+    XINYI_FOR_SELF_INQUIRY = 7,
+    XINYI_FOR_SUPERVISION = 8,
+    XINYI_FOR_BENCHMARK = 9,
+};
+enum { XINYI_NONE = 0, XINYI_GRANTED = 1, XINYI_REVIEW = 2, XINYI_DECLINED = 3 };
+
+typedef struct xinyi_decision {
+    uint16_t status;
+    uint8_t outcome;
+    uint8_t tier;
+    uint16_t row; /* table × 4096 + row */
+    uint16_t percent_bp;
+    uint64_t benefits; /* bit by benefit code: xinyi_policy_info tells the names */
+    int64_t amount_fen;
+    int16_t rate_bp;
+    uint16_t data_day;
+    uint32_t policy_version;
+} xinyi_decision;
+
+/* Any number of subjects: more than a frame holds are split over several and pipelined. */
+XINYI_API int xinyi_decide(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                           xinyi_decision *out);
+/* The reasons, one JSON document; valid until the next call on x. */
+XINYI_API int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subject,
+                            const char **document);
+
+/* ------------------------------------------------------------------ profiles */
+
+/* The profile as in PROTOCOL.md section 4.3. */
+typedef struct xinyi_profile {
+    xinyi_subject id;
+    uint32_t version;
+    uint32_t division;
+    uint16_t sector;
+    uint8_t form, roles;
+    uint32_t flags;
+    uint16_t public_score;
+    uint8_t public_grade, market_grade, tax_grade, composite_grade;
+    uint16_t composite_score;
+    uint32_t volunteer_minutes;
+    uint16_t negative_points, positive_points;
+    uint8_t open_commitments, broken_commitments;
+    uint16_t since_day, change_day, data_day;
+    uint16_t slots[4];
+} xinyi_profile;
+
+typedef struct xinyi_profile_reply {
+    uint16_t status;
+    xinyi_profile profile;
+} xinyi_profile_reply;
+XINYI_API int xinyi_get(xinyi *x, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                        xinyi_profile_reply *out);
+
+typedef struct xinyi_put_entry {
+    uint64_t mask;  /* fields to write: bit by field number (PROTOCOL.md) */
+    uint32_t flags; /* XINYI_PUT_* */
+    uint32_t expected_version;
+    xinyi_profile profile;
+} xinyi_put_entry;
+enum { XINYI_PUT_CREATE = 1, XINYI_PUT_UPDATE = 2, XINYI_PUT_IF_VERSION = 4 };
+typedef struct xinyi_put_reply {
+    uint16_t status, field;
+    uint32_t version;
+} xinyi_put_reply;
+/* Durable when it returns. */
+XINYI_API int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, xinyi_put_reply *out);
+
+/* A walk over all profiles: start with *cursor = 0; *count is in: room, out: how many; 0 ends the walk. */
+XINYI_API int xinyi_scan(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_profile *out, size_t *count);
+
+/* ------------------------------------------------------------------ guarantee quota */
+
+enum { XINYI_PROGRAM_POWER = 1 };
+enum {
+    XINYI_QUOTA_COVERED = 1,
+    XINYI_QUOTA_EXEMPT = 2,
+    XINYI_QUOTA_SUSPENDED = 4,
+    XINYI_QUOTA_RATED = 8,
+    XINYI_QUOTA_SHORT = 16
+};
+
+typedef struct xinyi_quota {
+    uint16_t status;
+    uint8_t warning, flags;
+    uint32_t usage_percent;
+    int64_t base_fen, required_fen, lodged_fen, limit_fen, reserved_fen, committed_fen, used_fen, available_fen,
+        shortfall_fen, next_expiry_ms;
+    uint32_t policy_version, account_version;
+    int32_t factor_bp, unsecured_bp;
+    int64_t energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh;
+    uint32_t open_reservations, instrument_count;
+} xinyi_quota;
+XINYI_API int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects,
+                               size_t count, xinyi_quota *out);
+
+typedef struct xinyi_quota_ask {
+    xinyi_subject subject;
+    int64_t amount_fen;
+} xinyi_quota_ask;
+typedef struct xinyi_quota_answer {
+    uint16_t status; /* 0: the amount fits; else why not */
+    uint8_t warning, flags;
+    uint32_t usage_percent;
+    int64_t required_fen, limit_fen, used_fen, available_fen;
+    uint32_t policy_version, account_version;
+} xinyi_quota_answer;
+XINYI_API int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
+                                xinyi_quota_answer *out);
+
+typedef struct xinyi_operation_id {
+    uint8_t bytes[16];
+} xinyi_operation_id;
+/* Time-ordered and random: make one before you send, keep it, repeat with it. */
+XINYI_API xinyi_operation_id xinyi_operation_new(void);
+#define XINYI_OPERATION_TEXT 33 /* 32 hex digits */
+XINYI_API const char *xinyi_operation_format(const xinyi_operation_id *id, char buffer[XINYI_OPERATION_TEXT]);
+XINYI_API int xinyi_operation_parse(const char *text, xinyi_operation_id *out);
+
+enum {
+    XINYI_RESERVE = 1,
+    XINYI_COMMIT = 2,
+    XINYI_RELEASE = 3,
+    XINYI_SETTLE = 4,
+    XINYI_PLEDGE = 5,
+    XINYI_WITHDRAW = 6,
+    XINYI_ENERGY = 7,
+};
+enum { XINYI_DEPOSIT = 1, XINYI_BOND = 2, XINYI_GROUP_GUARANTEE = 3 };
+
+typedef struct xinyi_operation {
+    xinyi_operation_id id;
+    xinyi_subject subject;
+    uint8_t program;
+    uint8_t kind;
+    uint16_t instrument_kind;
+    int64_t amount_fen;                      /* energy: energy_12m in MWh */
+    xinyi_operation_id target;               /* commit, release: the reservation's id */
+    uint64_t instrument;                     /* pledge, withdraw */
+    int64_t wholesale_2m_mwh, retail_2m_mwh; /* energy */
+    uint32_t forecast_12m_gwh;               /* energy */
+    uint32_t ttl_ms;                         /* reserve; 0: the policy's */
+    uint32_t from_hour, to_hour;             /* pledge: hours since the epoch; from 0: now; to UINT32_MAX: no end */
+} xinyi_operation;
+
+typedef struct xinyi_operation_reply {
+    uint16_t status;
+    uint8_t warning, flags;
+    uint32_t account_version;
+    int64_t amount_fen, limit_fen, used_fen, available_fen, expires_ms;
+} xinyi_operation_reply;
+/* Durable when it returns. Executed in order. */
+XINYI_API int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out);
+
+typedef struct xinyi_outcome_reply {
+    uint16_t status; /* 0, or 145 unknown_operation */
+    uint8_t state;   /* 0 final, 1 open, 2 committed, 3 released, 4 expired */
+    xinyi_operation request;
+    xinyi_operation_reply reply;
+    int64_t at_ms;
+} xinyi_outcome_reply;
+XINYI_API int xinyi_outcome(xinyi *x, const xinyi_operation_id *ids, size_t count, xinyi_outcome_reply *out);
+
+typedef struct xinyi_instrument {
+    uint64_t id;
+    int64_t amount_fen;
+    uint32_t from_hour, to_hour;
+    uint8_t kind;
+} xinyi_instrument;
+typedef struct xinyi_account {
+    xinyi_subject subject;
+    uint8_t program;
+    uint32_t version;
+    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh,
+        opened_ms;
+    uint32_t open_reservations, instrument_count;
+    xinyi_instrument instruments[8];
+} xinyi_account;
+/* A walk over all accounts, as xinyi_scan. */
+XINYI_API int xinyi_scan_accounts(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_account *out, size_t *count);
+
+/* ------------------------------------------------------------------ the server */
+
+XINYI_API int xinyi_ping(xinyi *x);
+/* JSON documents; valid until the next call on x. */
+XINYI_API int xinyi_info(xinyi *x, const char **document);
+XINYI_API int xinyi_stats(xinyi *x, const char **document);
+XINYI_API int xinyi_policy_info(xinyi *x, const char **document);
+
+/* ------------------------------------------------------------------ pipelining
+ *
+ * For load, import and nightly batches: many requests on the way at once. A request is queued with xinyi_send_*, which
+ * may write to the socket and, when max_in_flight are unanswered, takes answers first. The callback runs inside
+ * xinyi_send_*, xinyi_flush and xinyi_poll, never elsewhere; entries are valid during the call only. Replies may
+ * overtake each other; writes are executed in order. Synchronous calls must wait until nothing is in flight
+ * (xinyi_flush). */
+
+typedef struct xinyi_reply {
+    uint64_t tag;      /* as given to xinyi_send_* */
+    int status;        /* 0: entries are there; else the whole request failed with it */
+    const char *error; /* text of the failure, or NULL */
+    size_t count;
+    /* by what was asked, the others are NULL */
+    const xinyi_decision *decisions;
+    const xinyi_quota_answer *quota_answers;
+    const xinyi_profile_reply *profiles;
+    const xinyi_put_reply *puts;
+    const xinyi_operation_reply *operations;
+} xinyi_reply;
+typedef void (*xinyi_on_reply)(void *context, const xinyi_reply *reply);
+
+XINYI_API void xinyi_on(xinyi *x, xinyi_on_reply callback, void *context);
+/* At most xinyi_max_entries(x) entries each. */
+XINYI_API int xinyi_send_decide(xinyi *x, uint64_t tag, unsigned scenario, unsigned purpose,
+                                const xinyi_subject *subjects, size_t count);
+XINYI_API int xinyi_send_get(xinyi *x, uint64_t tag, unsigned purpose, const xinyi_subject *subjects, size_t count);
+XINYI_API int xinyi_send_quota_check(xinyi *x, uint64_t tag, unsigned program, unsigned purpose,
+                                     const xinyi_quota_ask *asks, size_t count);
+XINYI_API int xinyi_send_put(xinyi *x, uint64_t tag, const xinyi_put_entry *entries, size_t count);
+XINYI_API int xinyi_send_operate(xinyi *x, uint64_t tag, const xinyi_operation *operations, size_t count);
+/* Writes what is queued and takes what has arrived without waiting longer than wait_ms (0: not at all). Returns 0, or
+ * what broke the connection (then every request in flight has been reported to the callback with that status). */
+XINYI_API int xinyi_poll(xinyi *x, int wait_ms);
+/* Writes everything and waits until every answer is there, or timeout_ms without progress. */
+XINYI_API int xinyi_flush(xinyi *x);
+XINYI_API size_t xinyi_in_flight(const xinyi *x);
+XINYI_API int xinyi_fd(const xinyi *x); /* for your own poll loop */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
