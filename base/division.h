@@ -21,8 +21,8 @@ const division *division_find(uint32_t code);
 /* All rows, ascending by code. */
 const division *division_all(size_t *count);
 
-/* True if `inner` is `outer` or lies in it: a province covers its prefectures, a prefecture its counties. Decided on the
- * digits (530000 > 530100 > 530102), so it holds for unknown codes too. outer 0 covers everything. */
+/* True if `inner` is `outer` or lies in it: a province covers its prefectures, a prefecture its counties. Decided on
+ * the digits (530000 > 530100 > 530102), so it holds for unknown codes too. outer 0 covers everything. */
 static inline bool division_covers(uint32_t outer, uint32_t inner) {
     if (outer == 0 || outer == inner) return true;
     if (outer % 10000 == 0) return inner / 10000 == outer / 10000;

@@ -6,39 +6,39 @@
 #include <assert.h>
 
 /* store */
-#define LIMIT_SHARDS 256                /* by the high byte of the hash; part of the disk format */
+#define LIMIT_SHARDS 256                   /* by the high byte of the hash; part of the disk format */
 #define LIMIT_SUBJECTS_DEFAULT (96u << 20) /* address space reserved for profiles: 96 Mi x 64 B = 6 GiB, not memory */
 #define LIMIT_ACCOUNTS_DEFAULT (8u << 20)
 
 /* protocol */
-#define LIMIT_FRAME_MAX (1u << 20)      /* bytes of one frame, header included */
-#define LIMIT_ENTRIES_MAX 4096          /* entries of one frame */
-#define LIMIT_IN_FLIGHT_MAX 1024        /* write requests of one connection that are not answered yet */
+#define LIMIT_FRAME_MAX (1u << 20) /* bytes of one frame, header included */
+#define LIMIT_ENTRIES_MAX 4096     /* entries of one frame */
+#define LIMIT_IN_FLIGHT_MAX 1024   /* write requests of one connection that are not answered yet */
 #define LIMIT_HELLO_OPTIONS 16
-#define LIMIT_NAME_MAX 63               /* bytes of a cluster, member, policy, table, benefit or program name */
+#define LIMIT_NAME_MAX 63 /* bytes of a cluster, member, policy, table, benefit or program name */
 
 /* server */
 #define LIMIT_CONNECTIONS_DEFAULT 10000
-#define LIMIT_OUTPUT_MAX (4u << 20)     /* unread reply bytes of a connection before it is closed */
-#define LIMIT_BATCH 128                 /* lookups of one prefetch pass */
+#define LIMIT_OUTPUT_MAX (4u << 20) /* unread reply bytes of a connection before it is closed */
+#define LIMIT_BATCH 128             /* lookups of one prefetch pass */
 #define LIMIT_THREADS_MAX 64
 
 /* policy */
 #define LIMIT_POLICY_FILE_BYTES (4u << 20)
 #define LIMIT_POLICY_FILES 256
-#define LIMIT_POLICY_ROWS 4096          /* rows of one table */
+#define LIMIT_POLICY_ROWS 4096 /* rows of one table */
 #define LIMIT_POLICY_COLUMNS 32
-#define LIMIT_POLICY_TABLES 16          /* tables of one policy */
-#define LIMIT_BENEFITS 64               /* benefits of one scenario: one bit each on the wire */
+#define LIMIT_POLICY_TABLES 16 /* tables of one policy */
+#define LIMIT_BENEFITS 64      /* benefits of one scenario: one bit each on the wire */
 
 /* ledger */
-#define LIMIT_INSTRUMENTS 8             /* instruments of one account */
+#define LIMIT_INSTRUMENTS 8                        /* instruments of one account */
 #define LIMIT_AMOUNT_FEN INT64_C(1000000000000000) /* 10 trillion yuan in fen: sums of 8 instruments stay in int64 */
 #define LIMIT_ENERGY_MWH INT64_C(1000000000000)    /* 1e12 MWh x 5,000 fen stays in int64 */
 
 /* persistence */
-#define LIMIT_GROUP_BYTES (8u << 20)    /* encoded size at which a commit group is closed */
-#define LIMIT_RECORD_BYTES (4u << 20)   /* one record's value */
+#define LIMIT_GROUP_BYTES (8u << 20)  /* encoded size at which a commit group is closed */
+#define LIMIT_RECORD_BYTES (4u << 20) /* one record's value */
 #define LIMIT_KEY_BYTES 64
 
 static_assert(LIMIT_RECORD_BYTES < LIMIT_GROUP_BYTES, "a record fits into a group");

@@ -23,28 +23,28 @@
 #define PROFILE_SLOTS 4
 
 typedef struct profile {
-    subject_id id;            /* 0  */
-    uint32_t seq;             /* 12 version << 1; the low bit is set only while the writer is inside (store.h) */
-    uint32_t division;        /* 16 six digits, where the subject is registered or lives; 0 unknown */
-    uint16_t sector;          /* 20 GB/T 4754: letter (A=1) * 100 + two digits; D44 = 444; 0 unknown */
-    uint8_t form;             /* 22 enum profile_form */
-    uint8_t roles;            /* 23 bits of PROFILE_ROLE_* */
-    uint32_t flags;           /* 24 bits of PROFILE_FLAG_* */
-    uint16_t public_score;    /* 28 public credit evaluation, 0–1000 (DOMAIN: 公共信用综合评价) */
-    uint8_t public_grade;     /* 30 enum: unrated 差 中 良 优 */
-    uint8_t market_grade;     /* 31 enum: unrated C B A AA AAA */
-    uint8_t tax_grade;        /* 32 enum: unrated D C B A M */
-    uint8_t composite_grade;  /* 33 enum as market_grade; computed */
-    uint16_t composite_score; /* 34 0–1000; computed */
-    uint32_t volunteer_minutes; /* 36 */
-    uint16_t negative_points; /* 40 active negative points, in hundredths */
-    uint16_t positive_points; /* 42 active merits, in hundredths */
-    uint8_t open_commitments; /* 44 */
-    uint8_t broken_commitments; /* 45 */
-    uint16_t since_day;       /* 46 day of establishment of an entity (days since 1970-01-01, CST); 0 unknown */
-    uint16_t change_day;      /* 48 the next day on which something of this profile expires; 0 never */
-    uint16_t data_day;        /* 50 day of the newest source data */
-    uint32_t side;            /* 52 reserved for a reference to side tables; in memory only, 0 on wire and disk */
+    subject_id id;                 /* 0  */
+    uint32_t seq;                  /* 12 version << 1; the low bit is set only while the writer is inside (store.h) */
+    uint32_t division;             /* 16 six digits, where the subject is registered or lives; 0 unknown */
+    uint16_t sector;               /* 20 GB/T 4754: letter (A=1) * 100 + two digits; D44 = 444; 0 unknown */
+    uint8_t form;                  /* 22 enum profile_form */
+    uint8_t roles;                 /* 23 bits of PROFILE_ROLE_* */
+    uint32_t flags;                /* 24 bits of PROFILE_FLAG_* */
+    uint16_t public_score;         /* 28 public credit evaluation, 0–1000 (DOMAIN: 公共信用综合评价) */
+    uint8_t public_grade;          /* 30 enum: unrated 差 中 良 优 */
+    uint8_t market_grade;          /* 31 enum: unrated C B A AA AAA */
+    uint8_t tax_grade;             /* 32 enum: unrated D C B A M */
+    uint8_t composite_grade;       /* 33 enum as market_grade; computed */
+    uint16_t composite_score;      /* 34 0–1000; computed */
+    uint32_t volunteer_minutes;    /* 36 */
+    uint16_t negative_points;      /* 40 active negative points, in hundredths */
+    uint16_t positive_points;      /* 42 active merits, in hundredths */
+    uint8_t open_commitments;      /* 44 */
+    uint8_t broken_commitments;    /* 45 */
+    uint16_t since_day;            /* 46 day of establishment of an entity (days since 1970-01-01, CST); 0 unknown */
+    uint16_t change_day;           /* 48 the next day on which something of this profile expires; 0 never */
+    uint16_t data_day;             /* 50 day of the newest source data */
+    uint32_t side;                 /* 52 reserved for a reference to side tables; in memory only, 0 on wire and disk */
     uint16_t slots[PROFILE_SLOTS]; /* 56 indicators that the policy schema names; PROFILE_UNRATED = none */
 } profile;
 static_assert(sizeof(profile) == PROFILE_SIZE, "a profile is one cache line");
@@ -87,14 +87,14 @@ typedef enum market_grade { MARKET_UNRATED, MARKET_C, MARKET_B, MARKET_A, MARKET
 typedef enum tax_grade { TAX_UNRATED, TAX_D, TAX_C, TAX_B, TAX_A, TAX_M } tax_grade;
 
 typedef enum profile_type {
-    PROFILE_NUMBER,   /* integer min..max */
-    PROFILE_SCORE,    /* integer min..max, or unrated */
+    PROFILE_NUMBER,     /* integer min..max */
+    PROFILE_SCORE,      /* integer min..max, or unrated */
     PROFILE_HUNDREDTHS, /* stored in hundredths, written with up to two decimals: "3.50" */
-    PROFILE_ENUM,     /* a name from the field's list; ordered fields compare by position */
-    PROFILE_FLAG,     /* true or false: one bit */
-    PROFILE_DAY,      /* YYYY-MM-DD, or none */
-    PROFILE_DIVISION, /* six digits, or none */
-    PROFILE_SECTOR,   /* "D44" or "D", or none */
+    PROFILE_ENUM,       /* a name from the field's list; ordered fields compare by position */
+    PROFILE_FLAG,       /* true or false: one bit */
+    PROFILE_DAY,        /* YYYY-MM-DD, or none */
+    PROFILE_DIVISION,   /* six digits, or none */
+    PROFILE_SECTOR,     /* "D44" or "D", or none */
 } profile_type;
 
 /*  X(number, name, member, type, bit, min, max, writable, ordered, title)
@@ -102,41 +102,41 @@ typedef enum profile_type {
  *  writable: 1 a source may write it, 0 computed by the engine or by the store.
  *  ordered (enums): 1 the names rank from low to high, so that policies may write ">= AA". */
 #define PROFILE_FIELDS(X)                                                                                              \
-    X(0, division, division, PROFILE_DIVISION, 0, 0, 999999, 1, 0, "行政区划")                                          \
-    X(1, sector, sector, PROFILE_SECTOR, 0, 0, 2699, 1, 0, "行业")                                                      \
-    X(2, form, form, PROFILE_ENUM, 0, 0, 12, 1, 0, "主体类型")                                                          \
-    X(3, retailer, roles, PROFILE_FLAG, PROFILE_ROLE_RETAILER, 0, 1, 1, 0, "售电公司")                                  \
-    X(4, generator, roles, PROFILE_FLAG, PROFILE_ROLE_GENERATOR, 0, 1, 1, 0, "发电企业")                                \
-    X(5, power_user, roles, PROFILE_FLAG, PROFILE_ROLE_USER, 0, 1, 1, 0, "电力用户")                                    \
-    X(6, red_list, flags, PROFILE_FLAG, PROFILE_FLAG_RED_LIST, 0, 1, 1, 0, "守信红名单")                                \
-    X(7, serious_list, flags, PROFILE_FLAG, PROFILE_FLAG_SERIOUS_LIST, 0, 1, 1, 0, "严重失信主体名单")                   \
-    X(8, gaps_barred, flags, PROFILE_FLAG, PROFILE_FLAG_GAPS_BARRED, 0, 1, 1, 0, "不适用容缺受理")                       \
-    X(9, observed, flags, PROFILE_FLAG, PROFILE_FLAG_OBSERVED, 0, 1, 1, 0, "负面行为观察")                               \
-    X(10, suspended, flags, PROFILE_FLAG, PROFILE_FLAG_SUSPENDED, 0, 1, 1, 0, "暂停交易")                               \
-    X(11, arrears, flags, PROFILE_FLAG, PROFILE_FLAG_ARREARS, 0, 1, 1, 0, "12个月内欠费")                               \
-    X(12, late_settlement, flags, PROFILE_FLAG, PROFILE_FLAG_LATE_SETTLEMENT, 0, 1, 1, 0, "12个月内迟延结算")            \
-    X(13, consent_loan, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_LOAN, 0, 1, 1, 0, "授权:信易贷")                      \
-    X(14, consent_travel, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_TRAVEL, 0, 1, 1, 0, "授权:信易游")                  \
-    X(15, consent_power, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_POWER, 0, 1, 1, 0, "授权:信用+电力")                 \
-    X(16, consent_approval, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_APPROVAL, 0, 1, 1, 0, "授权:信易批")              \
-    X(17, consent_volunteer, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_VOLUNTEER, 0, 1, 1, 0, "授权:信用+志愿服务")      \
-    X(18, public_score, public_score, PROFILE_SCORE, 0, 0, 1000, 1, 0, "公共信用综合评价得分")                           \
-    X(19, public_grade, public_grade, PROFILE_ENUM, 0, 0, 4, 1, 1, "公共信用综合评价等级")                               \
-    X(20, market_grade, market_grade, PROFILE_ENUM, 0, 0, 5, 1, 1, "市场信用评级")                                      \
-    X(21, tax_grade, tax_grade, PROFILE_ENUM, 0, 0, 5, 1, 0, "纳税信用等级")                                            \
-    X(22, composite_score, composite_score, PROFILE_SCORE, 0, 0, 1000, 1, 0, "综合得分")                                \
-    X(23, composite_grade, composite_grade, PROFILE_ENUM, 0, 0, 5, 1, 1, "综合等级")                                    \
-    X(24, volunteer_minutes, volunteer_minutes, PROFILE_NUMBER, 0, 0, 4294967295, 1, 0, "志愿服务分钟数")                \
-    X(25, negative_points, negative_points, PROFILE_HUNDREDTHS, 0, 0, 65535, 1, 0, "有效负面积分")                       \
-    X(26, positive_points, positive_points, PROFILE_HUNDREDTHS, 0, 0, 65535, 1, 0, "有效正面积分")                       \
-    X(27, open_commitments, open_commitments, PROFILE_NUMBER, 0, 0, 255, 1, 0, "履行中的信用承诺")                       \
-    X(28, broken_commitments, broken_commitments, PROFILE_NUMBER, 0, 0, 255, 1, 0, "违反的信用承诺")                     \
-    X(29, since_day, since_day, PROFILE_DAY, 0, 0, 65535, 1, 0, "成立日期")                                             \
-    X(30, change_day, change_day, PROFILE_DAY, 0, 0, 65535, 0, 0, "下次变动日")                                         \
-    X(31, data_day, data_day, PROFILE_DAY, 0, 0, 65535, 1, 0, "数据日期")                                               \
-    X(32, slot_1, slots[0], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标1")                                                  \
-    X(33, slot_2, slots[1], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标2")                                                  \
-    X(34, slot_3, slots[2], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标3")                                                  \
+    X(0, division, division, PROFILE_DIVISION, 0, 0, 999999, 1, 0, "行政区划")                                         \
+    X(1, sector, sector, PROFILE_SECTOR, 0, 0, 2699, 1, 0, "行业")                                                     \
+    X(2, form, form, PROFILE_ENUM, 0, 0, 12, 1, 0, "主体类型")                                                         \
+    X(3, retailer, roles, PROFILE_FLAG, PROFILE_ROLE_RETAILER, 0, 1, 1, 0, "售电公司")                                 \
+    X(4, generator, roles, PROFILE_FLAG, PROFILE_ROLE_GENERATOR, 0, 1, 1, 0, "发电企业")                               \
+    X(5, power_user, roles, PROFILE_FLAG, PROFILE_ROLE_USER, 0, 1, 1, 0, "电力用户")                                   \
+    X(6, red_list, flags, PROFILE_FLAG, PROFILE_FLAG_RED_LIST, 0, 1, 1, 0, "守信红名单")                               \
+    X(7, serious_list, flags, PROFILE_FLAG, PROFILE_FLAG_SERIOUS_LIST, 0, 1, 1, 0, "严重失信主体名单")                 \
+    X(8, gaps_barred, flags, PROFILE_FLAG, PROFILE_FLAG_GAPS_BARRED, 0, 1, 1, 0, "不适用容缺受理")                     \
+    X(9, observed, flags, PROFILE_FLAG, PROFILE_FLAG_OBSERVED, 0, 1, 1, 0, "负面行为观察")                             \
+    X(10, suspended, flags, PROFILE_FLAG, PROFILE_FLAG_SUSPENDED, 0, 1, 1, 0, "暂停交易")                              \
+    X(11, arrears, flags, PROFILE_FLAG, PROFILE_FLAG_ARREARS, 0, 1, 1, 0, "12个月内欠费")                              \
+    X(12, late_settlement, flags, PROFILE_FLAG, PROFILE_FLAG_LATE_SETTLEMENT, 0, 1, 1, 0, "12个月内迟延结算")          \
+    X(13, consent_loan, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_LOAN, 0, 1, 1, 0, "授权:信易贷")                     \
+    X(14, consent_travel, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_TRAVEL, 0, 1, 1, 0, "授权:信易游")                 \
+    X(15, consent_power, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_POWER, 0, 1, 1, 0, "授权:信用+电力")                \
+    X(16, consent_approval, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_APPROVAL, 0, 1, 1, 0, "授权:信易批")             \
+    X(17, consent_volunteer, flags, PROFILE_FLAG, PROFILE_FLAG_CONSENT_VOLUNTEER, 0, 1, 1, 0, "授权:信用+志愿服务")    \
+    X(18, public_score, public_score, PROFILE_SCORE, 0, 0, 1000, 1, 0, "公共信用综合评价得分")                         \
+    X(19, public_grade, public_grade, PROFILE_ENUM, 0, 0, 4, 1, 1, "公共信用综合评价等级")                             \
+    X(20, market_grade, market_grade, PROFILE_ENUM, 0, 0, 5, 1, 1, "市场信用评级")                                     \
+    X(21, tax_grade, tax_grade, PROFILE_ENUM, 0, 0, 5, 1, 0, "纳税信用等级")                                           \
+    X(22, composite_score, composite_score, PROFILE_SCORE, 0, 0, 1000, 1, 0, "综合得分")                               \
+    X(23, composite_grade, composite_grade, PROFILE_ENUM, 0, 0, 5, 1, 1, "综合等级")                                   \
+    X(24, volunteer_minutes, volunteer_minutes, PROFILE_NUMBER, 0, 0, 4294967295, 1, 0, "志愿服务分钟数")              \
+    X(25, negative_points, negative_points, PROFILE_HUNDREDTHS, 0, 0, 65535, 1, 0, "有效负面积分")                     \
+    X(26, positive_points, positive_points, PROFILE_HUNDREDTHS, 0, 0, 65535, 1, 0, "有效正面积分")                     \
+    X(27, open_commitments, open_commitments, PROFILE_NUMBER, 0, 0, 255, 1, 0, "履行中的信用承诺")                     \
+    X(28, broken_commitments, broken_commitments, PROFILE_NUMBER, 0, 0, 255, 1, 0, "违反的信用承诺")                   \
+    X(29, since_day, since_day, PROFILE_DAY, 0, 0, 65535, 1, 0, "成立日期")                                            \
+    X(30, change_day, change_day, PROFILE_DAY, 0, 0, 65535, 0, 0, "下次变动日")                                        \
+    X(31, data_day, data_day, PROFILE_DAY, 0, 0, 65535, 1, 0, "数据日期")                                              \
+    X(32, slot_1, slots[0], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标1")                                                 \
+    X(33, slot_2, slots[1], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标2")                                                 \
+    X(34, slot_3, slots[2], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标3")                                                 \
     X(35, slot_4, slots[3], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标4")
 
 /* composite_* are computed from an evaluation policy once one is active; until then sources may write them. */

@@ -32,13 +32,13 @@ typedef struct subject_id {
 /* Why a number was refused or doubted. Errors first; from SUBJECT_WARN_DIVISION on the number is valid all the same. */
 typedef enum subject_verdict {
     SUBJECT_VALID = 0,
-    SUBJECT_BAD_PREFIX,   /* the text does not begin with "id:" or "uscc:" */
-    SUBJECT_BAD_LENGTH,   /* not 18 (or, for a resident ID, 15) characters */
-    SUBJECT_BAD_CHAR,     /* a character outside the alphabet; `position` tells which */
-    SUBJECT_BAD_CHECK,    /* the check character is wrong; `expected` tells the right one */
-    SUBJECT_BAD_DATE,     /* the birth date does not exist */
-    SUBJECT_FUTURE_DATE,  /* the birth date is after today */
-    SUBJECT_BAD_CATEGORY, /* USCC: registering authority and category are not in use */
+    SUBJECT_BAD_PREFIX,         /* the text does not begin with "id:" or "uscc:" */
+    SUBJECT_BAD_LENGTH,         /* not 18 (or, for a resident ID, 15) characters */
+    SUBJECT_BAD_CHAR,           /* a character outside the alphabet; `position` tells which */
+    SUBJECT_BAD_CHECK,          /* the check character is wrong; `expected` tells the right one */
+    SUBJECT_BAD_DATE,           /* the birth date does not exist */
+    SUBJECT_FUTURE_DATE,        /* the birth date is after today */
+    SUBJECT_BAD_CATEGORY,       /* USCC: registering authority and category are not in use */
     SUBJECT_WARN_DIVISION = 64, /* the division is not a known one, current or retired */
     SUBJECT_WARN_RETIRED,       /* the division was retired; usual in old resident IDs */
 } subject_verdict;

@@ -103,25 +103,25 @@ void policy_decide(const policy_set *set, unsigned scenario, const profile *p, p
 
 /* Decides for many profiles of one scenario or of mixed ones; the same result as policy_decide for each. skip[i] leaves
  * out[i] alone. Laid out so that a batch keeps the tables in the cache. */
-void policy_decide_batch(const policy_set *set, const uint8_t *scenarios, size_t scenario_stride, const profile *profiles,
-                         const bool *present, size_t n, policy_moment at, decision *out);
+void policy_decide_batch(const policy_set *set, const uint8_t *scenarios, size_t scenario_stride,
+                         const profile *profiles, const bool *present, size_t n, policy_moment at, decision *out);
 
 /* ------------------------------------------------------------------ guarantee terms */
 
 /* The terms of a guarantee program for one subject on one day: what the ledger computes with.
  * Source: DOMAIN "Power-market guarantee"; the values come from the policy file of the scenario. */
 typedef struct guarantee_terms {
-    bool covered;              /* the program covers the subject's role */
-    bool exempt;               /* no guarantee is asked: exposure is admitted without limit check */
-    bool suspended;            /* no new exposure */
-    bool rated;                /* the subject has a market grade, or the policy has a rule for the unrated */
-    bool refuse_when_short;    /* lodged < required refuses new exposure */
-    bool floor_at_base;        /* a factor below 1 does not lower required below the base (the national floor) */
-    uint8_t warn_percent[3];   /* usage at which warning levels 1, 2, 3 begin; level 3 refuses new exposure */
-    int32_t factor_bp;         /* required = base × factor_bp / 10000 */
-    int32_t unsecured_bp;      /* limit = Σ valid guarantees × (10000 + unsecured_bp) / 10000 */
-    int64_t fen_per_mwh_12m;   /* base: wholesale energy of 12 months × this … */
-    int64_t fen_per_mwh_2m;    /* … or the larger of wholesale and retail of 2 months × this, whichever is more */
+    bool covered;                 /* the program covers the subject's role */
+    bool exempt;                  /* no guarantee is asked: exposure is admitted without limit check */
+    bool suspended;               /* no new exposure */
+    bool rated;                   /* the subject has a market grade, or the policy has a rule for the unrated */
+    bool refuse_when_short;       /* lodged < required refuses new exposure */
+    bool floor_at_base;           /* a factor below 1 does not lower required below the base (the national floor) */
+    uint8_t warn_percent[3];      /* usage at which warning levels 1, 2, 3 begin; level 3 refuses new exposure */
+    int32_t factor_bp;            /* required = base × factor_bp / 10000 */
+    int32_t unsecured_bp;         /* limit = Σ valid guarantees × (10000 + unsecured_bp) / 10000 */
+    int64_t fen_per_mwh_12m;      /* base: wholesale energy of 12 months × this … */
+    int64_t fen_per_mwh_2m;       /* … or the larger of wholesale and retail of 2 months × this, whichever is more */
     int64_t exposure_fen_per_mwh; /* exposure of one MWh traded and not settled */
     int64_t ttl_default_ms, ttl_max_ms; /* of a reservation */
     uint32_t policy_version;
@@ -134,7 +134,7 @@ status policy_terms(const policy_set *set, unsigned program, const profile *p, p
 
 /* Why a decision came out as it did, from the same compiled tables. Strings belong to the set or to the explanation. */
 typedef struct policy_cell_reason {
-    const char *field;              /* profile field, or NULL beyond the last */
+    const char *field; /* profile field, or NULL beyond the last */
     const char *title;
     char value[PROFILE_VALUE_TEXT]; /* the subject's value, "" if missing */
     const char *test;               /* the cell as written: ">= AA" */
@@ -156,12 +156,12 @@ typedef struct policy_row_reason {
 
 typedef struct policy_explanation {
     decision result;
-    const char *scenario;     /* "loan" */
-    const char *policy;       /* policy id */
+    const char *scenario; /* "loan" */
+    const char *policy;   /* policy id */
     const char *title;
     const char *authority;
     const char *legal_basis;
-    policy_row_reason *rows;  /* every row of every table, in order */
+    policy_row_reason *rows; /* every row of every table, in order */
     size_t row_count;
     policy_cell_reason *cells; /* storage of the rows' cells */
     size_t cell_count;

@@ -8,12 +8,13 @@
  * Structure: 256 shards by the high byte of the seeded XXH3 of the key. A shard has an index of cache-line buckets
  * (12 tags of 8 bits compared at once, 12 references of 32 bits, overflow to the next bucket) over a dense arena of
  * records. A lookup is two cache misses: bucket, record. Arena memory is one reservation of address space, committed in
- * large huge-page-advised pieces and handed to shards in small blocks, so the cost of a record is its size + 6–11 bytes.
+ * large huge-page-advised pieces and handed to shards in small blocks, so the cost of a record is its size + 6–11
+ * bytes.
  *
  * Threading: one writer at a time calls the functions marked [writer]; different shards may be filled by different
  * threads during recovery only (store_load). Readers [reader] may run beside the writer at any time, provided each
- * reading thread follows base/rcu.h: registered, and passing a quiescent point now and then. An index replaced by growth
- * is freed once all readers have passed one.
+ * reading thread follows base/rcu.h: registered, and passing a quiescent point now and then. An index replaced by
+ * growth is freed once all readers have passed one.
  *
  * Errors: NO_MEMORY, CAPACITY (the reserved address space is used up). Nothing is changed then. */
 #ifndef XINYI_ENGINE_STORE_H
@@ -75,11 +76,11 @@ size_t store_scan(const store *s, store_cursor *cursor, void *out, store_cursor 
 
 typedef struct store_stats {
     size_t records;
-    size_t arena_bytes;  /* memory committed for records */
-    size_t index_bytes;  /* memory of all indexes */
+    size_t arena_bytes; /* memory committed for records */
+    size_t index_bytes; /* memory of all indexes */
     size_t buckets;
-    size_t overflowed;   /* records outside their home bucket */
-    uint64_t growths;    /* indexes replaced so far */
+    size_t overflowed; /* records outside their home bucket */
+    uint64_t growths;  /* indexes replaced so far */
 } store_stats;
 void store_get_stats(const store *s, store_stats *out); /* [writer] */
 
