@@ -25,7 +25,7 @@ SANFLAGS := -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wundef -Wformat=2 \
-        -Wwrite-strings -Wnull-dereference -Wno-missing-field-initializers -Wno-format-truncation
+        -Wwrite-strings -Wnull-dereference -Wno-missing-field-initializers -Wno-format-truncation -Wno-unknown-warning-option
 ifeq ($(WERROR),1)
 WARN += -Werror
 endif
