@@ -26,10 +26,19 @@
 /* policy */
 #define LIMIT_POLICY_FILE_BYTES (4u << 20)
 #define LIMIT_POLICY_FILES 256
-#define LIMIT_POLICY_ROWS 4096 /* rows of one table */
+#define LIMIT_POLICY_ROWS 4095 /* rows of one table: decision.row has 12 bits for them, from 1 */
 #define LIMIT_POLICY_COLUMNS 32
-#define LIMIT_POLICY_TABLES 16 /* tables of one policy */
+#define LIMIT_POLICY_TABLES 15 /* tables of one policy: decision.row has 4 bits for them, from 1 */
 #define LIMIT_BENEFITS 64      /* benefits of one scenario: one bit each on the wire */
+#define LIMIT_POLICY_EXAMPLES 1024
+#define LIMIT_POLICY_ALTERNATIVES 256           /* values and ranges of one cell */
+#define LIMIT_POLICY_OPERATIONS 64              /* numbers, fields and operators of one expression */
+#define LIMIT_POLICY_TEXT_BYTES 4096            /* one text of a policy file */
+#define LIMIT_POLICY_DEPTH 16                   /* nesting of a policy file */
+#define LIMIT_POLICY_KEYS 64                    /* keys of one mapping */
+#define LIMIT_POLICY_NODES (1u << 19)           /* texts, lists and mappings of one policy file */
+#define LIMIT_POLICY_COMPILED_BYTES (64u << 20) /* decision tables of one set */
+#define LIMIT_POLICY_FINDINGS 500               /* findings of one load that are told; more are only counted */
 
 /* ledger */
 #define LIMIT_INSTRUMENTS 8                        /* instruments of one account */
@@ -42,6 +51,7 @@
 #define LIMIT_KEY_BYTES 64
 
 static_assert(LIMIT_RECORD_BYTES < LIMIT_GROUP_BYTES, "a record fits into a group");
+static_assert(LIMIT_POLICY_ROWS < 1 << 12 && LIMIT_POLICY_TABLES < 1 << 4, "a row's number fits decision.row");
 static_assert(LIMIT_ENTRIES_MAX * 80 + 32 <= LIMIT_FRAME_MAX, "a full batch of the largest write entry fits a frame");
 
 #endif
