@@ -1,0 +1,238 @@
+/* The table in config.h is walked for everything: defaults, getopt_long, YAML keys, help. Adding an option is one row.
+ */
+#include "server/config.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#define CONFIG_FILE_MAX (1u << 20)
+
+typedef struct option_row {
+    const char *name, *initial, *argument, *help;
+    config_type type;
+    size_t offset;
+    int64_t min, max;
+} option_row;
+
+static const option_row rows[] = {
+#define X(name, type, initial, min, max, argument, help)                                                               \
+    {#name, initial, argument, help, type, offsetof(config, name), min, max},
+    CONFIG_TABLE(X)
+#undef X
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+/* "max_subjects" as an option: "max-subjects". */
+static const char *option_name(const option_row *row, char buffer[64]) {
+    size_t i = 0;
+    for (; row->name[i] != '\0' && i < 63; i++) buffer[i] = row->name[i] == '_' ? '-' : row->name[i];
+    buffer[i] = '\0';
+    return buffer;
+}
+
+static bool parse_number(const option_row *row, const char *text, int64_t *out) {
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || value < 0) return false;
+    if (row->type == CONFIG_BYTES && *end != '\0') {
+        static const char units[] = "KMGT";
+        const char *unit = strchr(units, *end);
+        if (unit == NULL) return false;
+        unsigned shift = 10u * (unsigned)(unit - units + 1);
+        if (value > INT64_MAX >> shift) return false;
+        value <<= shift;
+        end++;
+        if (*end == 'B') end++;
+    }
+    *out = value;
+    return *end == '\0' && value >= row->min && value <= row->max;
+}
+
+/* `where` names the place of the value in messages. */
+static bool set_value(config *c, const option_row *row, const char *text, const char *where) {
+    void *member = (char *)c + row->offset;
+    if (row->type == CONFIG_TEXT) {
+        char *copy = strdup(text);
+        if (copy == NULL) return false;
+        free(*(char **)member);
+        *(char **)member = copy;
+        return true;
+    }
+    int64_t value;
+    if (!parse_number(row, text, &value)) {
+        fprintf(stderr, "xinyid: %s: %s needs a number from %lld to %lld%s, not '%s'\n", where, row->name,
+                (long long)row->min, (long long)row->max, row->type == CONFIG_BYTES ? " (K, M, G, T allowed)" : "",
+                text);
+        return false;
+    }
+    *(int64_t *)member = value;
+    return true;
+}
+
+static const option_row *find_row(const char *name) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
+    return NULL;
+}
+
+/* A mapping of scalars; keys as in the table, '-' and '_' alike. Keys in `given` came from the command line and win. */
+static bool read_file(config *c, const char *path, const bool given[ROWS]) {
+    buf text = {0};
+    status got = file_read(path, CONFIG_FILE_MAX, &text);
+    if (got != STATUS_OK) {
+        fprintf(stderr, "xinyid: cannot read %s: %s\n", path, status_text(got));
+        buf_deinit(&text);
+        return false;
+    }
+    yaml_parser_t parser;
+    yaml_document_t document;
+    CHECK(yaml_parser_initialize(&parser));
+    yaml_parser_set_input_string(&parser, text.data, text.size);
+    bool good = yaml_parser_load(&parser, &document) != 0;
+    if (!good) {
+        fprintf(stderr, "xinyid: %s:%zu:%zu: %s\n", path, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
+                parser.problem);
+    } else {
+        yaml_node_t *root = yaml_document_get_root_node(&document);
+        if (root != NULL && root->type != YAML_MAPPING_NODE) {
+            fprintf(stderr, "xinyid: %s: expected 'option: value' lines\n", path);
+            good = false;
+        }
+        yaml_node_pair_t *pair = root != NULL && good ? root->data.mapping.pairs.start : NULL;
+        for (; pair != NULL && pair < root->data.mapping.pairs.top; pair++) {
+            yaml_node_t *key = yaml_document_get_node(&document, pair->key);
+            yaml_node_t *value = yaml_document_get_node(&document, pair->value);
+            char where[512];
+            snprintf(where, sizeof where, "%s:%zu:%zu", path, key->start_mark.line + 1, key->start_mark.column + 1);
+            if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE) {
+                fprintf(stderr, "xinyid: %s: expected 'option: value'\n", where);
+                good = false;
+                continue;
+            }
+            char *name = (char *)key->data.scalar.value;
+            for (char *n = name; *n != '\0'; n++)
+                if (*n == '-') *n = '_';
+            const option_row *row = find_row(name);
+            if (row == NULL) {
+                fprintf(stderr, "xinyid: %s: unknown option '%s'; `xinyid --describe-config` lists them\n", where,
+                        name);
+                good = false;
+            } else if (!given[row - rows]) {
+                good = set_value(c, row, (const char *)value->data.scalar.value, where) && good;
+            }
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    buf_deinit(&text);
+    return good;
+}
+
+static void print_help(void) {
+    printf("xinyid: the Xinyi credit evaluation server\n\n"
+           "usage: xinyid --data DIR --policy DIR [options]\n\n");
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[64], left[96];
+        snprintf(left, sizeof left, "--%s %s", option_name(&rows[i], name), rows[i].argument);
+        printf("  %-28s %s%s%s%s\n", left, rows[i].help, rows[i].initial[0] != '\0' ? " [" : "", rows[i].initial,
+               rows[i].initial[0] != '\0' ? "]" : "");
+    }
+    printf("  %-28s read options from a YAML file (option: value); the command line wins\n", "--config FILE");
+    printf("  %-28s print every option with its value now in force, as YAML, and exit\n", "--describe-config");
+    printf("  %-28s\n  %-28s\n\n", "--help", "--version");
+    printf("examples:\n"
+           "  xinyid --data /var/lib/xinyi --policy /etc/xinyi/policy\n"
+           "  xinyid --data ./data --policy ./policy --listen 127.0.0.1:0 --threads 1 --log-format json\n\n"
+           "It logs to stderr, one line an event; \"ready\" is logged once it answers. SIGTERM drains and exits 0.\n"
+           "exit status: 0 stopped as asked, 1 could not start or go on, 2 wrong usage\n");
+}
+
+static void describe(const config *c) {
+    for (size_t i = 0; i < ROWS; i++) {
+        const void *member = (const char *)c + rows[i].offset;
+        printf("# %s%s%s\n", rows[i].help, rows[i].initial[0] != '\0' ? "; default " : "", rows[i].initial);
+        if (rows[i].type == CONFIG_TEXT)
+            printf("%s: \"%s\"\n", rows[i].name, *(char *const *)member);
+        else
+            printf("%s: %lld\n", rows[i].name, (long long)*(const int64_t *)member);
+    }
+}
+
+static bool one_of(const char *value, const char *name, const char *const *allowed) {
+    for (const char *const *a = allowed; *a != NULL; a++)
+        if (strcmp(*a, value) == 0) return true;
+    fprintf(stderr, "xinyid: --%s does not know '%s'; see xinyid --help\n", name, value);
+    return false;
+}
+
+static bool check_words(const config *c) {
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    static const char *const formats[] = {"text", "json", NULL};
+    return one_of(c->log_level, "log-level", levels) && one_of(c->log_format, "log-format", formats);
+}
+
+config_result config_read(int argc, char **argv, config *out) {
+    enum { OPT_CONFIG = 1000, OPT_DESCRIBE, OPT_HELP, OPT_VERSION };
+    *out = (config){0};
+    struct option options[ROWS + 5] = {0};
+    char names[ROWS][64];
+    bool given[ROWS] = {false};
+    for (size_t i = 0; i < ROWS; i++) {
+        options[i] = (struct option){option_name(&rows[i], names[i]), required_argument, NULL, (int)i};
+        if (!set_value(out, &rows[i], rows[i].initial, "default")) return CONFIG_BAD;
+    }
+    options[ROWS] = (struct option){"config", required_argument, NULL, OPT_CONFIG};
+    options[ROWS + 1] = (struct option){"describe-config", no_argument, NULL, OPT_DESCRIBE};
+    options[ROWS + 2] = (struct option){"help", no_argument, NULL, OPT_HELP};
+    options[ROWS + 3] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+    const char *file = NULL;
+    bool wants_description = false;
+    int o;
+    while ((o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (o >= 0 && o < (int)ROWS) {
+            char where[80];
+            snprintf(where, sizeof where, "--%s", names[o]);
+            if (!set_value(out, &rows[o], optarg, where)) return CONFIG_BAD;
+            given[o] = true;
+            continue;
+        }
+        switch (o) {
+        case OPT_CONFIG: file = optarg; break;
+        case OPT_DESCRIBE: wants_description = true; break;
+        case OPT_VERSION: printf("xinyid 0.1.0\n"); return CONFIG_DONE;
+        case OPT_HELP:
+        case 'h': print_help(); return CONFIG_DONE;
+        default: fprintf(stderr, "see xinyid --help\n"); return CONFIG_BAD;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "xinyid: unexpected argument '%s'; see xinyid --help\n", argv[optind]);
+        return CONFIG_BAD;
+    }
+    if (file != NULL && !read_file(out, file, given)) return CONFIG_BAD;
+    if (!check_words(out)) return CONFIG_BAD;
+    if (wants_description) {
+        describe(out);
+        return CONFIG_DONE;
+    }
+    if (out->data[0] == '\0') {
+        fprintf(stderr, "xinyid: --data DIR is needed: where the data are kept; see xinyid --help\n");
+        return CONFIG_BAD;
+    }
+    return CONFIG_RUN;
+}
+
+void config_deinit(config *c) {
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].type == CONFIG_TEXT) free(*(char **)((char *)c + rows[i].offset));
+    *c = (config){0};
+}

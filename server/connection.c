@@ -1,0 +1,331 @@
+/* The frame loop. One read, all frames in it, one write; replies of lookups are gathered into batches that cross
+ * frames. */
+#include "server/connection.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rcu.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_writable(evutil_socket_t fd, short what, void *arg);
+
+connection *connection_new(worker *w, int fd) {
+    connection *c = calloc(1, sizeof *c);
+    if (c == NULL) goto fail;
+    *c = (connection){.worker = w,
+                      .fd = fd,
+                      .max_frame = LIMIT_FRAME_MAX,
+                      .max_entries = LIMIT_ENTRIES_MAX,
+                      .max_in_flight = LIMIT_IN_FLIGHT_MAX,
+                      .idle_ms = (uint32_t)w->server->config.idle_ms,
+                      .last_ns = clock_mono_ns()};
+    c->readable = event_new(w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
+    c->writable = event_new(w->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
+    if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0) goto fail;
+    c->reading = true;
+    c->next = w->connections;
+    if (c->next != NULL) c->next->prev = c;
+    w->connections = c;
+    return c;
+fail:
+    if (c != NULL) {
+        if (c->readable != NULL) event_free(c->readable);
+        if (c->writable != NULL) event_free(c->writable);
+        free(c);
+    }
+    close(fd);
+    return NULL;
+}
+
+void connection_free_if_done(connection *c) {
+    if (!c->dead || c->in_flight > 0) return;
+    buf_deinit(&c->in);
+    buf_deinit(&c->out);
+    free(c);
+}
+
+void connection_kill(connection *c) {
+    if (c->dead) return;
+    worker *w = c->worker;
+    c->dead = true;
+    event_free(c->readable);
+    event_free(c->writable);
+    close(c->fd);
+    if (c->next != NULL) c->next->prev = c->prev;
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        w->connections = c->next;
+    atomic_fetch_sub(&w->server->connections, 1);
+    metrics_add(&w->metrics.connections_closed, 1);
+    connection_free_if_done(c);
+}
+
+/* True if the connection may be read and its frames be looked at. */
+static bool may_read(const connection *c) {
+    return !c->dead && !c->closing && c->out.size == 0 && c->in_flight < c->max_in_flight && !c->worker->draining;
+}
+
+static void update_reading(connection *c) {
+    bool want = may_read(c);
+    if (want == c->reading) return;
+    c->reading = want;
+    if (want)
+        event_add(c->readable, NULL);
+    else
+        event_del(c->readable);
+}
+
+/* Writes as much as the socket takes; returns how much, or -1 when the connection is lost. */
+static ssize_t send_some(connection *c, const uint8_t *bytes, size_t length) {
+    size_t sent = 0;
+    while (sent < length) {
+        ssize_t n = send(c->fd, bytes + sent, length - sent, MSG_NOSIGNAL);
+        if (n > 0) {
+            sent += (size_t)n;
+        } else if (n < 0 && errno == EINTR) {
+            continue;
+        } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            break;
+        } else {
+            return -1;
+        }
+    }
+    metrics_add(&c->worker->metrics.bytes_out, sent);
+    return (ssize_t)sent;
+}
+
+/* Never frees c: a lost connection is marked closing and goes at the end of its turn. */
+void connection_flush(connection *c) {
+    worker *w = c->worker;
+    if (w->output.size == 0) return;
+    size_t sent = 0;
+    if (w->output.failed) {
+        c->closing = true; /* a reply is missing: the stream would be wrong */
+        log_event(LOG_ERROR, "connection_dropped", "reason=\"out of memory for a reply\"");
+    } else if (c->out.size == 0) {
+        ssize_t n = send_some(c, w->output.data, w->output.size);
+        if (n < 0) c->closing = true;
+        sent = n < 0 ? w->output.size : (size_t)n;
+    }
+    if (sent < w->output.size && !w->output.failed) {
+        if (c->out.size == 0) {
+            event_add(c->writable, NULL);
+            metrics_add(&w->metrics.stalls, 1);
+        }
+        buf_append(&c->out, w->output.data + sent, w->output.size - sent);
+        if (c->out.failed || c->out.size > LIMIT_OUTPUT_MAX + OUTPUT_TURN) {
+            log_event(LOG_WARN, "connection_dropped", "reason=\"%zu bytes of replies are not read\"", c->out.size);
+            buf_clear(&c->out);
+            c->closing = true;
+        }
+    }
+    buf_clear(&w->output);
+}
+
+void connection_error(connection *c, unsigned type, uint64_t request_id, status why, const char *text) {
+    uint16_t retry_ms = status_classify(why) == STATUS_CLASS_AGAIN ? 100 : 0;
+    metrics_add(&c->worker->metrics.errors, 1);
+    message_error(&c->worker->output, type, request_id, why, retry_ms, text != NULL ? text : status_text(why));
+}
+
+/* ------------------------------------------------------------------ HELLO and dispatch */
+
+static uint32_t lesser_wish(uint32_t limit, uint32_t wish) { return wish != 0 && wish < limit ? wish : limit; }
+
+static void say_hello(connection *c, const frame_view *f) {
+    worker *w = c->worker;
+    hello asked;
+    status s = hello_decode(f->body, f->body_length, false, &asked);
+    const char *cluster = journal_cluster(w->server->journal);
+    if (s == STATUS_OK && c->said_hello) s = STATUS_BAD_FRAME;
+    if (s == STATUS_OK && (asked.version_min > FRAME_VERSION || asked.version_max < FRAME_VERSION))
+        s = STATUS_UNSUPPORTED_VERSION;
+    if (s == STATUS_OK && asked.cluster != NULL &&
+        (asked.cluster_length != strlen(cluster) || memcmp(asked.cluster, cluster, asked.cluster_length) != 0))
+        s = STATUS_WRONG_CLUSTER;
+    if (s != STATUS_OK) {
+        connection_error(c, MESSAGE_HELLO, f->header.request_id, s, NULL);
+        c->closing = true;
+        return;
+    }
+    c->max_frame = lesser_wish(LIMIT_FRAME_MAX, asked.max_frame);
+    if (c->max_frame < 4096) c->max_frame = 4096; /* room for any single entry and for documents' heads */
+    c->max_entries = lesser_wish(LIMIT_ENTRIES_MAX, asked.max_entries);
+    c->max_in_flight = lesser_wish(LIMIT_IN_FLIGHT_MAX, asked.max_in_flight);
+    c->idle_ms = c->idle_ms != 0 ? lesser_wish(c->idle_ms, asked.idle_ms) : asked.idle_ms;
+    hello answer = {.version_min = FRAME_VERSION,
+                    .version_max = FRAME_VERSION,
+                    .features = asked.features & HELLO_NO_CHECKSUM,
+                    .max_frame = c->max_frame,
+                    .max_entries = c->max_entries,
+                    .max_in_flight = c->max_in_flight,
+                    .idle_ms = c->idle_ms,
+                    .cluster = cluster,
+                    .cluster_length = (uint8_t)strlen(cluster),
+                    .agent = SERVER_NAME " " SERVER_VERSION,
+                    .agent_length = sizeof(SERVER_NAME " " SERVER_VERSION) - 1,
+                    .unknown_count = asked.unknown_count};
+    memcpy(answer.unknown, asked.unknown, sizeof answer.unknown);
+    hello_encode(&w->output, f->header.request_id, FRAME_REPLY, &answer, NULL, 0);
+    c->said_hello = true;
+    c->no_checksum = (answer.features & HELLO_NO_CHECKSUM) != 0;
+    log_event(LOG_DEBUG, "hello", "agent=\"%.*s\"", (int)asked.agent_length, asked.agent != NULL ? asked.agent : "");
+}
+
+/* One whole frame with a good body. */
+static void dispatch(connection *c, const frame_view *f) {
+    worker *w = c->worker;
+    const message_info *info = message_find(f->header.type);
+    status s = (f->header.flags & (FRAME_REPLY | FRAME_ERROR)) != 0 ? STATUS_BAD_FRAME
+                                                                    : message_check_request(f, c->max_entries);
+    if (s == STATUS_OK && !c->said_hello && info->type != MESSAGE_HELLO && info->type != MESSAGE_PING)
+        s = STATUS_HELLO_REQUIRED;
+    if (s != STATUS_OK) {
+        reads_flush_batch(w, c);
+        connection_error(c, f->header.type, f->header.request_id, s, NULL);
+        if (s == STATUS_HELLO_REQUIRED) c->closing = true;
+        return;
+    }
+    metrics_add(&w->metrics.requests[info->type], 1);
+    metrics_add(&w->metrics.entries, f->header.entry_count);
+    if (info->type == MESSAGE_HELLO)
+        say_hello(c, f);
+    else if (info->is_write)
+        writes_handle(c, f);
+    else
+        reads_handle(c, f);
+}
+
+/* Looks at the frames in bytes; returns how many bytes are done with. Stops early when the connection blocks. */
+static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
+    worker *w = c->worker;
+    size_t at = 0;
+    while (at < length && may_read(c)) {
+        frame_view f;
+        frame_result r = frame_parse(bytes + at, length - at, c->max_frame, c->no_checksum, &f);
+        if (r == FRAME_PARTIAL) break;
+        if (r == FRAME_READY) {
+            dispatch(c, &f);
+        } else {
+            reads_flush_batch(w, c);
+            connection_error(c, r == FRAME_BROKEN ? 0 : f.header.type, r == FRAME_BROKEN ? 0 : f.header.request_id,
+                             f.why, NULL);
+            if (r == FRAME_BROKEN) {
+                c->closing = true;
+                at = length;
+                break;
+            }
+        }
+        at += f.header.length;
+        if (w->output.size > OUTPUT_TURN) {
+            reads_flush_batch(w, c);
+            writes_submit(w);
+            connection_flush(c);
+        }
+    }
+    reads_flush_batch(w, c);
+    writes_submit(w);
+    return at;
+}
+
+/* The end of every turn on a connection: nothing of c may be touched after it. */
+static void finish_turn(connection *c) {
+    connection_flush(c);
+    if (c->closing && c->out.size == 0) {
+        connection_kill(c);
+        return;
+    }
+    update_reading(c);
+}
+
+static void begin_turn(worker *w) {
+    rcu_wake();
+    w->at.now_ms = clock_wall_ms();
+    w->at.day = clock_day_of_ms(w->at.now_ms);
+}
+
+static void end_turn(void) { rcu_rest(); }
+
+/* Runs over kept input. */
+static void take_kept(connection *c) {
+    if (c->in.size == 0 || !may_read(c)) return;
+    size_t done = take_frames(c, c->in.data, c->in.size);
+    buf_consume(&c->in, done);
+    if (c->in.size == 0) buf_deinit(&c->in);
+}
+
+void connection_resume(connection *c) {
+    if (!c->closing) take_kept(c);
+    finish_turn(c);
+}
+
+void connection_close_after_output(connection *c) {
+    c->closing = true;
+    finish_turn(c);
+}
+
+/* Reads into the worker's scratch, or behind the kept beginning of a frame. False when the client is gone. */
+static bool read_and_take(connection *c) {
+    worker *w = c->worker;
+    bool kept = c->in.size > 0;
+    uint8_t *room = kept ? buf_reserve(&c->in, INPUT_BYTES) : w->input;
+    if (room == NULL) return false;
+    ssize_t n = recv(c->fd, room, INPUT_BYTES, 0);
+    if (n == 0) return false;
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    metrics_add(&w->metrics.bytes_in, (uint64_t)n);
+    metrics_add(&w->metrics.turns, 1);
+    c->last_ns = clock_mono_ns();
+    if (kept) {
+        c->in.size += (size_t)n;
+        take_kept(c);
+        return true;
+    }
+    size_t done = take_frames(c, w->input, (size_t)n);
+    if (done < (size_t)n) {
+        buf_append(&c->in, w->input + done, (size_t)n - done);
+        if (c->in.failed) return false;
+    }
+    return true;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd, (void)what;
+    connection *c = arg;
+    worker *w = c->worker;
+    begin_turn(w);
+    if (read_and_take(c)) {
+        finish_turn(c);
+    } else {
+        connection_kill(c);
+        buf_clear(&w->output);
+    }
+    end_turn();
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg) {
+    (void)fd, (void)what;
+    connection *c = arg;
+    begin_turn(c->worker);
+    ssize_t n = send_some(c, c->out.data, c->out.size);
+    if (n < 0) {
+        connection_kill(c);
+    } else {
+        buf_consume(&c->out, (size_t)n);
+        if (c->out.size == 0) {
+            event_del(c->writable);
+            buf_deinit(&c->out);
+            connection_resume(c);
+        }
+    }
+    end_turn();
+}

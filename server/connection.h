@@ -1,0 +1,112 @@
+/* A client connection: bytes in, frames, bytes out. Belongs to one worker's thread.
+ *
+ * Idle connections hold no buffers: input is read into the worker's scratch and only an unfinished frame is kept;
+ * output is written from the worker's scratch and only what the socket did not take is kept.
+ *
+ * Backpressure: while unsent output is kept, or as many writes as agreed are unanswered, the connection is not read. So
+ * a client that does not take its replies costs at most one turn's output plus the replies of its writes in flight. */
+#ifndef XINYI_SERVER_CONNECTION_H
+#define XINYI_SERVER_CONNECTION_H
+
+#include "base/buf.h"
+#include "protocol/message.h"
+#include "server/commit.h"
+#include "server/metrics.h"
+#include "server/server.h"
+
+#include <event2/event.h>
+
+#define INPUT_BYTES (64u << 10)  /* one read */
+#define OUTPUT_TURN (256u << 10) /* output of one turn before it is written in the middle */
+#define FRAMES_PENDING 1024      /* reply frames of one batch that wait for their decisions */
+
+/* A reply frame under construction in the worker's output. */
+typedef struct pending_frame {
+    frame_header header;
+    size_t offset; /* in worker output */
+    size_t body_bytes;
+} pending_frame;
+
+/* Lookups of one kind, gathered over frames, answered together: one prefetch pass over all of them. */
+typedef struct lookup_batch {
+    uint8_t type; /* MESSAGE_DECIDE or MESSAGE_QUOTA_CHECK; 0 empty */
+    unsigned count, frame_count;
+    union {
+        decision_request decisions[LIMIT_BATCH];
+        quota_request quotas[LIMIT_BATCH];
+    };
+    uint32_t offsets[LIMIT_BATCH]; /* where each reply entry goes, in worker output */
+    pending_frame frames[FRAMES_PENDING];
+} lookup_batch;
+
+struct worker {
+    server *server;
+    unsigned index;
+    pthread_t thread;
+    struct event_base *base;
+    struct event *accept_event, *accept_retry, *tick, *mail;
+    int listener, mail_fd;
+    connection *connections; /* doubly linked */
+    bool draining;
+    uint64_t drain_until_ns;
+
+    /* scratch of a turn */
+    policy_moment at;
+    uint8_t *input; /* INPUT_BYTES, 16-aligned */
+    buf output;
+    lookup_batch *batch;
+    write_request *submit_first, *submit_last;
+    size_t submit_bytes;
+
+    /* from other threads */
+    pthread_mutex_t mail_mutex;
+    write_request *mail_first, *mail_last;
+    atomic_bool drain_wanted;
+
+    metrics metrics;
+};
+
+struct connection {
+    worker *worker;
+    connection *next, *prev;
+    int fd;
+    struct event *readable, *writable;
+    buf in;  /* the beginning of an unfinished frame, or frames not looked at yet while blocked */
+    buf out; /* what the socket did not take */
+    uint32_t max_frame, max_entries, max_in_flight, idle_ms;
+    uint32_t in_flight; /* write requests with the commit thread */
+    uint64_t last_ns;   /* of the last bytes from the client */
+    bool said_hello, no_checksum, reading, closing, dead;
+};
+
+/* Takes over fd. NULL without memory (fd is closed then). */
+connection *connection_new(worker *w, int fd);
+/* Unlinks, closes; memory goes once the commit thread has given back the last request. */
+void connection_kill(connection *c);
+void connection_free_if_done(connection *c);
+/* Sends what is in w->output to c; clears w->output. */
+void connection_flush(connection *c);
+/* After in_flight went down or output went out: looks at kept input, reads again. */
+void connection_resume(connection *c);
+void connection_close_after_output(connection *c);
+
+/* Answers an error frame into w->output and counts it. */
+void connection_error(connection *c, unsigned type, uint64_t request_id, status why, const char *text);
+
+/* reads.c: requests answered at once into w->output. */
+void reads_flush_batch(worker *w, connection *c);
+void reads_handle(connection *c, const frame_view *f);
+
+/* writes.c: requests for the commit thread, and its answers. */
+void writes_handle(connection *c, const frame_view *f);
+void writes_submit(worker *w);
+void writes_answer(write_request *r);
+
+/* document.c: JSON documents. Malloc'd NUL-terminated text, NULL without memory. */
+char *document_info(const server *s, policy_moment at);
+char *document_stats(const server *s);
+char *document_policies(const policy_set *set);
+char *document_explain(const policy_set *set, const wire_decide *asked, const profile *p, policy_moment at,
+                       status *result);
+
+#endif

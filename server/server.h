@@ -1,0 +1,39 @@
+/* What the parts of the server share. main.c owns it; everything here is set before threads start, unless atomic.
+ *
+ * Threads: main (signals), N workers (event loops: reads answered at once, writes handed on), one commit thread (the
+ * only writer of engine and journal), the journal's fold thread.
+ *
+ *   worker → commit_submit → commit thread: execute in order → journal_commit → publish → worker_deliver → reply */
+#ifndef XINYI_SERVER_SERVER_H
+#define XINYI_SERVER_SERVER_H
+
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "persist/journal.h"
+#include "server/config.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SERVER_NAME "xinyid"
+#define SERVER_VERSION "0.1.0"
+
+typedef struct committer committer;
+typedef struct worker worker;
+
+typedef struct server {
+    config config;
+    engine *engine;
+    journal *journal;
+    committer *committer;
+    worker **workers;
+    unsigned worker_count;
+    uint64_t started_ns; /* monotonic */
+    char address[128];   /* as bound */
+    _Atomic size_t connections;
+    atomic_bool draining;
+} server;
+
+#endif

@@ -1,0 +1,12 @@
+/* From a data directory and a policy directory to a server that can answer. */
+#ifndef XINYI_SERVER_STARTUP_H
+#define XINYI_SERVER_STARTUP_H
+
+#include "server/server.h"
+
+/* Opens the journal, makes the engine and fills it. A message is in the log on failure. */
+status startup_load(server *s) MUST_CHECK;
+/* Reads --policy DIR and activates it if its content differs from the set in force. Needs commit_init. */
+status startup_policies(server *s) MUST_CHECK;
+
+#endif

@@ -1,0 +1,115 @@
+/* Requests for the commit thread. What can be judged without order — lengths, ids, domains of fields — is judged here,
+ * on the worker, so that the one commit thread does only what must be in order. */
+#include "server/connection.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "server/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void decode_puts(const frame_view *f, write_request *r) {
+    profile_put *puts = r->entries;
+    wire_put_reply *replies = (wire_put_reply *)r->replies;
+    for (unsigned i = 0; i < r->count; i++) {
+        wire_put w;
+        memcpy(&w, f->body + (size_t)i * f->header.entry_length, sizeof w);
+        puts[i].mask = w.mask;
+        puts[i].flags = w.flags;
+        puts[i].expected_version = w.expected_version;
+        unsigned field = 0;
+        status s = message_entry_status(MESSAGE_PUT, &w);
+        if (s == STATUS_OK) s = profile_decode(w.profile, &puts[i].fields, &field);
+        replies[i] = (wire_put_reply){.status = (uint16_t)s, .field = (uint16_t)(s == STATUS_BAD_VALUE ? field : 0)};
+    }
+}
+
+static void decode_operations(const frame_view *f, write_request *r) {
+    static_assert(sizeof(operation) == sizeof(wire_operation), "an operation is the request entry");
+    operation *operations = r->entries;
+    wire_operation_reply *replies = (wire_operation_reply *)r->replies;
+    for (unsigned i = 0; i < r->count; i++) {
+        memcpy(&operations[i], f->body + (size_t)i * f->header.entry_length, sizeof operations[i]);
+        status s = message_entry_status(MESSAGE_QUOTA_OPERATE, &operations[i]);
+        if (s == STATUS_OK && !subject_is_valid(&operations[i].subject)) s = STATUS_BAD_SUBJECT;
+        replies[i].status = (uint16_t)s;
+    }
+}
+
+static void copy_ids(const frame_view *f, write_request *r) {
+    operation_id *ids = r->entries;
+    for (unsigned i = 0; i < r->count; i++)
+        memcpy(&ids[i], f->body + (size_t)i * f->header.entry_length, sizeof ids[i]);
+}
+
+void writes_handle(connection *c, const frame_view *f) {
+    worker *w = c->worker;
+    unsigned type = f->header.type;
+    size_t entry = type == MESSAGE_PUT             ? sizeof(profile_put)
+                   : type == MESSAGE_QUOTA_OPERATE ? sizeof(operation)
+                                                   : sizeof(operation_id);
+    write_request *r = write_request_new(type, f->header.entry_count, entry, message_find(type)->reply_entry);
+    if (r == NULL) {
+        connection_error(c, type, f->header.request_id, STATUS_OVERLOADED, NULL);
+        return;
+    }
+    r->worker = w;
+    r->connection = c;
+    r->request_id = f->header.request_id;
+    r->deadline_ms = f->header.deadline_ms;
+    r->arrived_ns = clock_mono_ns();
+    if (type == MESSAGE_PUT)
+        decode_puts(f, r);
+    else if (type == MESSAGE_QUOTA_OPERATE)
+        decode_operations(f, r);
+    else
+        copy_ids(f, r);
+    c->in_flight++;
+    if (w->submit_first == NULL)
+        w->submit_first = r;
+    else
+        w->submit_last->next = r;
+    w->submit_last = r;
+    w->submit_bytes += r->bytes;
+}
+
+void writes_submit(worker *w) {
+    write_request *r = w->submit_first;
+    if (r == NULL) return;
+    w->submit_first = NULL;
+    size_t bytes = w->submit_bytes;
+    w->submit_bytes = 0;
+    if (commit_submit(w->server->committer, r, w->submit_last, bytes)) return;
+    /* All of a turn's chain belongs to the connection whose turn it is. */
+    while (r != NULL) {
+        write_request *next = r->next;
+        r->connection->in_flight--;
+        metrics_add(&w->metrics.overloaded, 1);
+        connection_error(r->connection, r->type, r->request_id, STATUS_OVERLOADED, NULL);
+        free(r);
+        r = next;
+    }
+}
+
+void writes_answer(write_request *r) {
+    connection *c = r->connection;
+    worker *w = c->worker;
+    c->in_flight--;
+    if (c->dead) return;
+    if (r->whole != STATUS_OK) {
+        connection_error(c, r->type, r->request_id, r->whole, NULL);
+        return;
+    }
+    size_t body_bytes = (size_t)r->count * r->reply_length;
+    uint8_t *frame = buf_extend(&w->output, frame_length(body_bytes));
+    if (frame == NULL) return;
+    memcpy(frame + FRAME_HEADER, r->replies, body_bytes);
+    frame_header h = {.type = r->type,
+                      .flags = FRAME_REPLY,
+                      .request_id = r->request_id,
+                      .entry_length = r->reply_length,
+                      .entry_count = r->count};
+    frame_finish(frame, h, body_bytes, !c->no_checksum);
+}
