@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# The tour: a generated province, real decisions, a reservation that survives a restart, and a load test.
+# Everything happens under build/demo and on 127.0.0.1; DEMO_SUBJECTS, DEMO_SECONDS and DEMO_PORT change its size.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+subjects=${DEMO_SUBJECTS:-1000000} seconds=${DEMO_SECONDS:-10} port=${DEMO_PORT:-0}
+dir=build/demo
+file=$dir/province.csv log=$dir/server.log
+server_pid=
+
+bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'
+if [ ! -t 1 ] || [ -n "${NO_COLOR:-}" ]; then bold= dim= plain=; fi
+step() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
+note() { printf '%s%s%s\n' "$dim" "$*" "$plain"; }
+# Shows a command as it would be typed, then runs it. A refusal (exit 1) is an answer too.
+run() {
+  printf '%s$ %s%s\n' "$bold" "${*/#build\//}" "$plain"
+  local code=0
+  "$@" || code=$?
+  [ "$code" -le 1 ] || { echo "demo: '$*' ended with exit status $code" >&2; exit 1; }
+}
+
+stop_server() {
+  [ -n "$server_pid" ] || return 0
+  kill -TERM "$server_pid" 2>/dev/null || true
+  wait "$server_pid" || { echo "demo: the server did not stop cleanly; see $log" >&2; exit 1; }
+  server_pid=
+}
+trap '[ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null || true' EXIT
+
+start_server() {
+  : >"$log"
+  printf '%s$ xinyid --data %s/data --policy policy --listen 127.0.0.1:%s &%s\n' "$bold" "$dir" "$port" "$plain"
+  build/xinyid --data $dir/data --policy policy --listen 127.0.0.1:"$port" 2>"$log" &
+  server_pid=$!
+  for _ in $(seq 1 600); do
+    if grep -q ' ready ' "$log"; then
+      XINYI_SERVER=$(sed -n 's/.* ready listen=\([^ ]*\).*/\1/p' "$log")
+      export XINYI_SERVER
+      port=${XINYI_SERVER##*:}
+      grep ' ready ' "$log"
+      return
+    fi
+    kill -0 "$server_pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  echo "demo: the server did not start:" >&2; tail -20 "$log" >&2; exit 1
+}
+
+# The first subject of the file that meets a condition over column names, e.g. pick 'tax_grade=A' 'public_grade=优'.
+pick() {
+  awk -F, -v conditions="$*" '
+    NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; n = split(conditions, c, " "); next }
+    { for (k = 1; k <= n; k++) { split(c[k], kv, "="); v = $(col[kv[1]])
+        if (kv[2] == "+" ? v == "" : substr(kv[2], 1, 1) == "^" ? index(v, substr(kv[2], 2)) != 1 : v != kv[2]) next }
+      print $1; exit }' "$file"
+}
+
+rm -rf "$dir"; mkdir -p "$dir"
+step "A province of $subjects subjects, from seed 1 (persons have only impossible test numbers)"
+run build/xinyi gen --subjects "$subjects" --seed 1 --output "$file"
+
+step "A server on an empty data directory"
+start_server
+
+step "Import: every row is on disk before it is acknowledged"
+run build/xinyi import "$file"
+run build/xinyi info
+
+company=$(pick subject=^uscc tax_grade=A public_grade=优 serious_list=false)
+listed=$(pick subject=^uscc serious_list=true)
+person=$(pick subject=^id public_grade=优 consent_travel=true)
+volunteer=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
+  $col["volunteer_minutes"] > best && $1 ~ /^id/ { best = $col["volunteer_minutes"]; who = $1 } NR > 200000 { exit } END { print who }' "$file")
+retailer=$(pick retailer=true suspended=false market_grade=AA energy_12m_mwh=+)
+[ -n "$retailer" ] || retailer=$(pick retailer=true energy_12m_mwh=+)
+
+step "信易贷 — a bank asks about a company with tax grade A and public grade 优"
+run build/xinyi evaluate --scenario loan "$company"
+run build/xinyi explain --scenario loan "$company"
+step "信易贷 — and about one on the serious-dishonesty list"
+run build/xinyi explain --scenario loan "$listed"
+step "信易游 — a travel platform asks about a traveller"
+run build/xinyi explain --scenario travel "$person"
+step "信用+电力 — the trading center asks about a retailer"
+run build/xinyi explain --scenario power "$retailer"
+step "信易批 — an approval window asks about the company"
+run build/xinyi explain --scenario approval "$company"
+step "信用+志愿服务 — the volunteer platform asks about a volunteer"
+run build/xinyi explain --scenario volunteer "$volunteer"
+
+step "The retailer's guarantee quota, and a trade"
+run build/xinyi quota show --program power "$retailer"
+run build/xinyi quota check --program power --amount 1000000 "$retailer"
+run build/xinyi quota check --program power --amount 100亿 "$retailer"
+operation=$(build/xinyi --json quota reserve --program power --amount 10000 --ttl 10m "$retailer" | tee $dir/reserve.json | jq -r .operation)
+run build/xinyi quota outcome "$operation"
+
+step "Stop, and start again on the same directory: all is still there"
+run build/xinyi info
+stop_server
+note "stopped: $(tail -1 "$log")"
+start_server
+run build/xinyi quota outcome "$operation"
+run build/xinyi quota release --program power --reservation "$operation" "$retailer"
+
+step "A load test of $seconds s: whole loan decisions over TCP"
+run build/xinyi-bench --server "$XINYI_SERVER" --op evaluate --scenario loan --connections 50 --pipeline 64 --batch 1 \
+  --seconds "$seconds" --threads 1
+note "server and load generator shared this machine's $(nproc) cores; see bench/README.md for how to measure properly"
+stop_server
+
+step "What to try next"
+cat <<NEXT
+  build/xinyid --data $dir/data --policy policy &       keep this province running on 127.0.0.1:7420
+  build/xinyi explain --scenario loan $company
+  build/xinyi set $company tax_grade=D                  and explain again: the reason changes at once
+  build/xinyi policy test policy                        the examples inside the policy files
+  build/xinyi help                                      everything else; docs/POLICY.md for writing rules
+NEXT
