@@ -191,7 +191,9 @@ static inline uint32_t profile_version(const profile *p) { return p->seq >> 1; }
 
 /* Encoded form, PROFILE_SIZE bytes: the struct in little-endian, `side` zero and the writer bit clear. */
 void profile_encode(const profile *p, uint8_t to[PROFILE_SIZE]);
-/* BAD_SUBJECT or BAD_VALUE (with the field's number in *field, if given) unless every field is within its domain. */
+/* BAD_SUBJECT or BAD_VALUE (with the field's number in *field, if given) unless every field is within its domain; bits
+ * of roles and flags that no field owns are the fault of the first field there. *field is PROFILE_FIELD_COUNT if no
+ * field is to blame: the id, the writer bit, `side`. Writes *p only if all is well. */
 status profile_decode(const uint8_t from[PROFILE_SIZE], profile *p, unsigned *field) MUST_CHECK;
 
 #endif
