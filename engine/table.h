@@ -1,0 +1,34 @@
+/* A compiled decision table: bit vectors. Constant after table_build, read by any number of threads.
+ *
+ * For each column that tests something, the profile's value selects a bitmap of the rows it satisfies; the AND of the
+ * bitmaps is the set of rows that match. Nothing allocates and nothing can fail: any 64 bytes of a profile, valid or
+ * not, select some bitmap. */
+#ifndef XINYI_ENGINE_TABLE_H
+#define XINYI_ENGINE_TABLE_H
+
+#include "base/profile.h"
+#include "engine/table_plan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct table table;
+
+/* Bytes of memory that table_build will fill: one block, position-independent, without pointers. */
+size_t table_bytes(const table_plan *plan);
+/* Compiles into table_bytes of zeroed memory aligned to 64; returns it. The plan is not needed any more. */
+const table *table_build(const table_plan *plan, void *memory);
+
+unsigned table_rows(const table *t);
+/* 64-bit words of a set of rows. */
+unsigned table_words(const table *t);
+
+/* The first row that matches, counted from 1; 0 if none does. */
+unsigned table_first(const table *t, const profile *p);
+/* All rows that match: bit r of `rows` (table_words) for row r + 1. True if there is any. */
+bool table_all(const table *t, const profile *p, uint64_t *rows);
+/* Whether one cell is satisfied; row and column from 0, as in the plan. */
+bool table_cell(const table *t, unsigned row, unsigned column, const profile *p);
+
+#endif
