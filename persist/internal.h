@@ -1,0 +1,117 @@
+/* What the journal's files share. Not for anybody outside persist/ and its tests.
+ *
+ * Who may touch what: the committing thread owns `failed`, `loaded` and the opening and closing of `rocks`; the fold
+ * thread uses `rocks` while `busy`, and the committing thread waits for it (fold_pause) before it closes the database.
+ * The counters are atomics that one thread writes and any reads. `fold` is under its mutex. */
+#ifndef XINYI_PERSIST_INTERNAL_H
+#define XINYI_PERSIST_INTERNAL_H
+
+#include "base/limits.h"
+#include "persist/format.h"
+#include "persist/journal.h"
+#include "persist/rocks.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* A round of folding holds so much log in memory, give or take one group, and so many records. */
+#define FOLD_ROUND_BYTES ((size_t)128 << 20)
+#define FOLD_ROUND_RECORDS ((size_t)2 << 20)
+/* Up to so many bytes of a table a round they are plain puts; a sorted file above. */
+#define FOLD_PUT_BYTES ((size_t)2 << 20)
+
+/* The group whose commit failed. */
+typedef struct journal_failed {
+    status why;
+    uint64_t sequence, checksum;
+    bool reopen;  /* the database is not to be trusted before it was closed and opened again */
+    bool applied; /* the group turned out to be on disk */
+} journal_failed;
+
+typedef struct fold_thread {
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake; /* to the thread: look again */
+    pthread_cond_t done; /* from the thread: an attempt is over */
+    bool stop, paused, busy;
+    atomic_bool interrupt;    /* stop or paused, for the thread to see in the middle of a round */
+    uint64_t oldest_ns;       /* monotonic time of the oldest group that is not folded; 0: none */
+    uint64_t asked, answered; /* numbers of journal_fold's requests: the last made, the last attempted */
+    status answer;            /* of the last attempt */
+    uint64_t retry_ns;        /* after a failure: not before */
+    unsigned failures;        /* in a row */
+    uint64_t file;            /* number of the next sorted file */
+} fold_thread;
+
+struct journal {
+    char *directory, *db_path;
+    char cluster[LIMIT_NAME_MAX + 1];
+    uint64_t seed;
+    uint64_t fold_bytes, fold_interval_ns, min_free_bytes;
+    bool unsynced;
+    bool loaded;
+    int lock;
+    rocks rocks;
+    journal_failed failed;
+    fold_thread fold;
+
+    atomic_bool read_only;
+    _Atomic uint64_t sequence;      /* last durable group */
+    _Atomic uint64_t mark;          /* last folded group */
+    _Atomic uint64_t log_bytes;     /* of the groups between */
+    _Atomic uint64_t groups, bytes; /* committed since open */
+    _Atomic uint64_t folds, folded_records;
+    _Atomic uint64_t commit_ns_max;
+};
+
+/* ---- meta (meta.c) */
+
+#define META_MAX 64
+/* A value of at most META_MAX bytes; *size is its length. NOT_FOUND, CORRUPT, IO_ERROR. */
+status meta_get_bytes(rocks *r, const char *name, uint8_t value[META_MAX], size_t *size, char *problem,
+                      size_t room) MUST_CHECK;
+status meta_get_number(rocks *r, const char *name, uint64_t *value, char *problem, size_t room) MUST_CHECK;
+void meta_put(rocks *r, rocksdb_writebatch_t *batch, const char *name, const void *value, size_t size);
+void meta_put_number(rocks *r, rocksdb_writebatch_t *batch, const char *name, uint64_t value);
+
+#define META_FORMAT "format"   /* number: FORMAT_VERSION */
+#define META_CLUSTER "cluster" /* text */
+#define META_SEED "seed"       /* number */
+#define META_CREATED "created" /* number: Unix ms */
+#define META_MARK "mark"       /* number: everything up to this group is in the tables */
+#define META_HEALED "healed"   /* number: Unix ms of the last healing; its write proves that writes work */
+
+/* ---- the log in order (walk.c) */
+
+typedef status (*walk_visit)(void *context, const format_group *group);
+
+/* Visits the groups after+1, after+2 … up to upto (UINT64_MAX: to the end). CORRUPT if one is missing or damaged, with
+ * its number in problem; a visitor's status other than OK ends the walk and is returned, END as OK. *last: the last
+ * group visited, `after` if none. */
+status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void *context, uint64_t *last, char *problem,
+                size_t room) MUST_CHECK;
+
+/* ---- the fold (fold.c does the work, fold_thread.c decides when) */
+
+typedef struct fold_progress {
+    uint64_t mark;    /* now durable */
+    uint64_t bytes;   /* of log */
+    uint64_t records; /* written to tables */
+} fold_progress;
+
+/* One round: takes groups after j->mark up to at most upto into the tables and cuts them off. UNAVAILABLE when
+ * interrupted. */
+status fold_round(journal *j, uint64_t upto, fold_progress *out, char *problem, size_t room) MUST_CHECK;
+
+void fold_init(journal *j);
+void fold_deinit(journal *j);
+status fold_start(journal *j) MUST_CHECK;
+void fold_stop(journal *j);
+/* Waits until the thread does not use the database, and keeps it from doing so. */
+void fold_pause(journal *j);
+void fold_resume(journal *j);
+/* Tells the thread about a new group. */
+void fold_notify(journal *j, uint64_t now_ns);
+
+#endif
