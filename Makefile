@@ -134,6 +134,10 @@ $(B)/xinyi: $(B)/obj/client/cli/main.o $(call link_libs,cli)
 $(B)/xinyi-bench: $(call objs,$(SRC_bench)) $(call lib,client) $(call lib,engine) $(call lib,protocol) $(call lib,base)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_engine) $(LIB_base) -ljansson
 
+# Stand-alone micro-benchmarks: bench/micro_NAME.c becomes build/micro_NAME. Not part of `all`.
+$(B)/micro_%: $(B)/obj/bench/micro_%.o $(call lib,engine) $(call lib,base)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_engine) $(LIB_base)
+
 LIBXINYI_OBJS = $(OBJ_client) $(OBJ_protocol) $(OBJ_base)
 $(B)/libxinyi.a: $(LIBXINYI_OBJS)
 	@rm -f $@
@@ -168,9 +172,14 @@ $$(B)/tests/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call link_libs,$(1))
 endef
 $(foreach l,$(LAYERS),$(eval $(call UNIT_RULE,$(l))))
 UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
+# tests/tools/NAME.c: programs that integration tests use; they know nothing but xinyi.h and libxinyi.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libxinyi.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_base)
 .SECONDARY:
 .PHONY: units
-units: $(UNITS)
+units: $(UNITS) $(TOOLS)
 unit: deps
 	@tests/run.sh unit
 
