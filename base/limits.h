@@ -9,6 +9,7 @@
 #define LIMIT_SHARDS 256                   /* by the high byte of the hash; part of the disk format */
 #define LIMIT_SUBJECTS_DEFAULT (96u << 20) /* address space reserved for profiles: 96 Mi x 64 B = 6 GiB, not memory */
 #define LIMIT_ACCOUNTS_DEFAULT (8u << 20)
+#define LIMIT_OPERATIONS_DEFAULT (256u << 20) /* operation ids remembered at once: address space, not memory */
 
 /* protocol */
 #define LIMIT_FRAME_MAX (1u << 20) /* bytes of one frame, header included */

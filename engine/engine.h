@@ -41,7 +41,9 @@ void engine_destroy(engine **e); /* no reader may be inside; accepts NULL */
  * everything else by one thread. CORRUPT (unknown version, bad image) leaves the engine unchanged. POLICIES records are
  * kept as texts; engine_recovered compiles the newest. */
 status engine_apply(engine *e, const change *record) MUST_CHECK;
-/* After the last record: rebuilds what is derived (expiry queue, policy set), checks. CORRUPT if it does not fit. */
+/* After the last record: rebuilds what is derived (expiry queue, policy set), checks. CORRUPT if it does not fit.
+ * POLICY_INVALID if the newest stored policies do not compile with this program: everything else is there and the empty
+ * set stays active; whether to go on is the caller's decision. NO_MEMORY. */
 status engine_recovered(engine *e) MUST_CHECK;
 
 /* ------------------------------------------------------------------ readers */
@@ -94,6 +96,9 @@ typedef struct engine_stats {
 } engine_stats;
 void engine_get_stats(const engine *e, engine_stats *out); /* [writer] */
 
+/* [writer] The newest version of a policy set that is stored, compiled or not: the next one must be higher. 0: none. */
+uint32_t engine_policy_newest(const engine *e);
+
 /* [writer] Walks every invariant: stores, accounts, open reservations add up to reserved_fen and open_reservations of
  * each account, expiry queue complete. False with one sentence. */
 bool engine_check(const engine *e, char *problem, size_t room);
@@ -107,7 +112,12 @@ status txn_create(engine *e, txn **out) MUST_CHECK;
 void txn_destroy(txn **t);
 
 /* Opens a group at this moment (never earlier than the last group's: a clock that steps back is held) and releases
- * reservations that are due by then. */
+ * reservations that are due by then. Also forgets operations that were resolved operations_kept_ms ago, as many as keep
+ * pace with new ones.
+ *
+ * If more reservations are due than fit one group (some 7,000: after a long stop), the group carries as many as fit and
+ * is full: txn_size is at least LIMIT_GROUP_BYTES and txn_operate returns OVERLOADED, since what it would answer could
+ * not be exact. Publish it and begin the next, which carries on. */
 void txn_begin(txn *t, int64_t now_ms);
 
 /* A profile write: fields of `mask` are taken from `fields`, the rest kept (or missing, if the subject is new). */
@@ -123,22 +133,25 @@ static_assert(sizeof(profile_put) == 80, "as on the wire");
 #define PUT_IF_VERSION (1u << 2) /* refuse VERSION_CONFLICT unless its version is expected_version */
 #define PUT_FLAGS (PUT_CREATE | PUT_UPDATE | PUT_IF_VERSION)
 
-/* OK with the new version (unchanged if nothing changed), or BAD_FIELD, EXISTS, UNKNOWN_SUBJECT, VERSION_CONFLICT,
- * BAD_ENTRY (contradicting flags), NO_MEMORY, CAPACITY. The profile's own validity is the decoder's to check. */
+/* OK with the new version (unchanged if nothing changed), or in this order BAD_ENTRY (unknown or contradicting flags:
+ * PUT_CREATE with one of the others), BAD_FIELD (a field that is unknown or that sources may not write), BAD_SUBJECT
+ * (the kind), EXISTS, UNKNOWN_SUBJECT, VERSION_CONFLICT (an unknown subject has version 0); or NO_MEMORY, CAPACITY. The
+ * profile's own validity is the decoder's to check. */
 status txn_put(txn *t, const profile_put *put, uint32_t *version);
 
-/* Executes or repeats an operation. The result says what happened; the return is OK unless the environment failed
- * (NO_MEMORY, CAPACITY), in which case nothing happened and the id is not used. *repeated: the id was known with the
- * same content and this is its first answer again. An id with other content: result OPERATION_REUSED. Refusals are kept
- * like successes, so a late duplicate of a refused reservation never succeeds. Exceptions, not kept: BAD_SUBJECT,
- * BAD_ENTRY, zero id. */
+/* Executes or repeats an operation; engine/operate.h lists the checks in order. The result says what happened; the
+ * return is OK unless it was not executed (NO_MEMORY, CAPACITY, OVERLOADED: see txn_begin), in which case nothing
+ * happened and the id is not used. *repeated: the id was known with the same content and this is its first answer
+ * again. An id with other content: result OPERATION_REUSED. Refusals are kept like successes, so a late duplicate of a
+ * refused reservation never succeeds. Exceptions, not kept: BAD_SUBJECT, BAD_ENTRY, zero id. */
 status txn_operate(txn *t, const operation *op, operation_result *result, bool *repeated);
 
 /* What is known of an operation id, this group's included. UNKNOWN_OPERATION if nothing. */
 status txn_outcome(txn *t, const operation_id *id, operation_entry *out);
 
-/* Makes a compiled set the active one. The texts are stored with it. The engine owns the set from here on, whatever
- * becomes of the transaction. */
+/* Makes a compiled set the active one, for what follows in this group too. The texts are stored with it. The engine
+ * owns the set from here on, whatever becomes of the transaction. VERSION_CONFLICT unless its version is higher than
+ * every stored one; TOO_LARGE over LIMIT_RECORD_BYTES; NO_MEMORY. */
 status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count);
 
 /* Appends the group's post-images (engine/change.h) to `to`. Reserves what publishing needs. An empty group appends

@@ -2,17 +2,20 @@
  * the energy history that the required amount is computed from. DOMAIN section 3 is the source of the rules; their
  * numbers come from the policy (engine/policy.h, guarantee_terms).
  *
- *   base      = max(energy_12m × fen_per_mwh_12m, max(wholesale_2m, retail_2m) × fen_per_mwh_2m); without history the
- *               same from forecast_12m
- *   required  = base × factor, rounded up to the fen; not below base where the policy keeps the floor; 0 if exempt
+ *   base      = max(energy_12m × fen_per_mwh_12m, max(wholesale_2m, retail_2m) × fen_per_mwh_2m); without history (all
+ *               three are 0) the same from forecast_12m, of which two months are a sixth, rounded up to the fen
+ *   required  = base × factor, rounded up to the fen; not below base where the policy keeps the floor; 0 if the subject
+ *               is exempt or the program does not cover it
  *   lodged    = Σ amounts of instruments valid at this moment
  *   limit     = lodged × (1 + unsecured ratio), rounded down to the fen; 0 without an account
  *   used      = reserved + committed;   available = max(0, limit − used)
- *   usage     = used × 100 / limit, rounded up; warning level 1, 2, 3 at warn_percent (80, 90, 100)
+ *   usage     = used × 100 / limit, rounded up to the percent for display
+ *   warning   = level 1, 2, 3 from used × 100 ≥ limit × warn_percent (80, 90, 100) on, compared exactly: 79.01 % shows
+ *               as 80 and is no warning yet. 0 while nothing is used, and for exempt subjects
  *   shortfall = max(0, required − lodged)
  *
- * New exposure needs used + amount ≤ limit, or an exempt subject. Reducing exposure is always allowed. A limit that
- * falls below used (downgrade, expired bond) changes no amount; it only stops new exposure.
+ * New exposure needs used + amount ≤ limit and a warning below 3, or an exempt subject. Reducing exposure is always
+ * allowed. A limit that falls below used (downgrade, expired bond) changes no amount; it only stops new exposure.
  *
  * Money is int64 fen, energy int64 MWh, instrument validity in hours since the epoch [from, to): an expired bond leaves
  * the limit by itself at its hour. Every sum is checked; amounts are bounded by LIMIT_AMOUNT_FEN.
@@ -79,7 +82,7 @@ typedef struct quota {
     uint16_t status;        /* OK; NO_ACCOUNT (all amounts 0), UNKNOWN_PROGRAM, NOT_EFFECTIVE, UNKNOWN_SUBJECT */
     uint8_t warning;        /* 0..3 */
     uint8_t flags;          /* QUOTA_* */
-    uint32_t usage_percent; /* rounded up; UINT32_MAX if used > 0 and limit is 0 */
+    uint32_t usage_percent; /* rounded up, at most UINT32_MAX − 1; UINT32_MAX if used > 0 and limit is 0 */
     int64_t base_fen, required_fen, lodged_fen, limit_fen, reserved_fen, committed_fen, used_fen, available_fen,
         shortfall_fen;
     int64_t next_expiry_ms; /* when the next valid instrument ends; 0 none */
@@ -93,12 +96,24 @@ typedef struct quota {
 #define QUOTA_RATED (1u << 3)
 #define QUOTA_SHORT (1u << 4) /* shortfall > 0 */
 
+/* used_fen of an account never passes this: AMOUNT_OVERFLOW. Only exempt subjects could come near it. */
+#define LEDGER_USED_MAX (LIMIT_INSTRUMENTS * LIMIT_AMOUNT_FEN)
+
 /* Computes it. `a` may be NULL: no account. Cannot fail; saturates nothing: all inputs are bounded. */
 void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment at, quota *out);
 
+/* The same where no terms apply; `why` (UNKNOWN_PROGRAM, NOT_EFFECTIVE, UNKNOWN_SUBJECT) becomes the status. What does
+ * not depend on terms is told (lodged, reserved, committed, used); the limit is 0. */
+void ledger_quota_without_terms(const account *a, status why, policy_moment at, quota *out);
+
+/* The hour of a moment, as instruments count it; before 1970 it is 0. Whether an instrument counts at an hour. */
+uint32_t ledger_hour(int64_t now_ms);
+bool instrument_valid(const instrument *i, uint32_t hour);
+
 /* May `amount` of new exposure be taken? OK or the refusal, in this documented order: BAD_AMOUNT, UNKNOWN_PROGRAM /
  * NOT_EFFECTIVE / UNKNOWN_SUBJECT (from q->status), NOT_COVERED, SUSPENDED, NO_ACCOUNT, UNRATED, SHORTFALL (policy
- * switch), LIMIT_EXCEEDED. Exempt subjects with an account skip UNRATED, SHORTFALL and LIMIT_EXCEEDED. */
+ * switch), LIMIT_EXCEEDED, AMOUNT_OVERFLOW. Exempt subjects with an account skip UNRATED, SHORTFALL and LIMIT_EXCEEDED.
+ */
 status ledger_admit(const quota *q, const guarantee_terms *terms, int64_t amount_fen);
 
 /* ------------------------------------------------------------------ operations */
@@ -169,7 +184,8 @@ typedef struct operation_entry {
     operation_result result;
     int64_t at_ms; /* when it was executed */
     uint8_t state; /* operation_state */
-    uint8_t zero[7];
+    uint8_t zero[3];
+    uint32_t resolved_s; /* when it became final, seconds since the epoch, rounded up; 0 while open */
 } operation_entry;
 static_assert(sizeof(operation_entry) == 128, "an entry is two cache lines");
 
@@ -179,9 +195,12 @@ static_assert(sizeof(operation_entry) == 128, "an entry is two cache lines");
 void account_encode(const account *a, uint8_t to[ACCOUNT_IMAGE]);
 status account_decode(const uint8_t from[ACCOUNT_IMAGE], account *a) MUST_CHECK; /* CORRUPT unless account_check */
 void operation_entry_encode(const operation_entry *e, uint8_t to[OPERATION_IMAGE]);
+/* CORRUPT unless operation_entry_check. */
 status operation_entry_decode(const uint8_t from[OPERATION_IMAGE], operation_entry *e) MUST_CHECK;
 
 /* The invariants of one account: amounts within range and not negative, instruments dense, unique and well-formed. */
 bool account_check(const account *a);
+/* Of a kept operation: well-formed request, known state; open only if it is a granted reservation. */
+bool operation_entry_check(const operation_entry *e);
 
 #endif

@@ -1,0 +1,111 @@
+/* The engine's invariant walker. The heart is conservation: what an account holds as reserved is exactly the sum of its
+ * open reservations, nothing invented, nothing lost. Used by tests after every group, and after recovery. */
+#include "base/purpose.h"
+#include "engine/overlay.h"
+#include "engine/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SCAN 64u
+
+typedef struct tally {
+    subject_id key;
+    uint32_t reservations;
+    int64_t reserved_fen;
+} tally;
+
+/* Adds up the open reservations by account. */
+static status count_open(const engine *e, overlay *tallies) {
+    const operations *o = &e->operations;
+    for (uint32_t i = 0; i < o->open; i++) {
+        const operation_entry *entry = operations_at(o, o->heap[i].ref);
+        subject_id key = account_key(&entry->request.subject, entry->request.program);
+        uint64_t hash = store_hash(e->accounts, &key);
+        tally *t = overlay_find(tallies, hash, &key);
+        if (t == NULL) {
+            if (!overlay_reserve(tallies, 1)) return STATUS_NO_MEMORY;
+            t = overlay_add(tallies, hash);
+            *t = (tally){.key = key};
+        }
+        t->reservations++;
+        int64_t *sum = &t->reserved_fen; /* fits if the accounts are right; damaged ones must not overflow it */
+        if (__builtin_add_overflow(*sum, entry->request.amount_fen, sum)) *sum = INT64_MAX;
+    }
+    return STATUS_OK;
+}
+
+static bool account_agrees(const engine *e, const account *a, const overlay *tallies, size_t *matched, char *problem,
+                           size_t room) {
+    const tally *t = overlay_find(tallies, store_hash(e->accounts, &a->key), &a->key);
+    int64_t reserved = t != NULL ? t->reserved_fen : 0;
+    uint32_t reservations = t != NULL ? t->reservations : 0;
+    if (t != NULL) ++*matched;
+    if (a->reserved_fen == reserved && a->open_reservations == reservations) return true;
+    snprintf(problem, room, "an account holds %lld fen in %u reservations, its open operations make %lld fen in %u",
+             (long long)a->reserved_fen, a->open_reservations, (long long)reserved, reservations);
+    return false;
+}
+
+static bool accounts_agree(const engine *e, const overlay *tallies, char *problem, size_t room) {
+    account batch[SCAN];
+    store_cursor cursor = 0;
+    size_t n, matched = 0;
+    while ((n = store_scan(e->accounts, &cursor, batch, NULL, SCAN)) > 0)
+        for (size_t i = 0; i < n; i++)
+            if (!account_agrees(e, &batch[i], tallies, &matched, problem, room)) return false;
+    if (matched == tallies->count) return true;
+    snprintf(problem, room, "%zu accounts with open reservations do not exist", tallies->count - matched);
+    return false;
+}
+
+status engine_check_ledger(const engine *e, char *problem, size_t room) {
+    overlay tallies;
+    overlay_init(&tallies, sizeof(tally), sizeof(subject_id));
+    status code = count_open(e, &tallies);
+    if (code != STATUS_OK)
+        snprintf(problem, room, "out of memory");
+    else if (!accounts_agree(e, &tallies, problem, room))
+        code = STATUS_CORRUPT;
+    overlay_deinit(&tallies);
+    return code;
+}
+
+static bool profiles_check(const engine *e, char *problem, size_t room) {
+    profile batch[SCAN];
+    store_cursor cursor = 0;
+    size_t n;
+    while ((n = store_scan(e->subjects, &cursor, batch, NULL, SCAN)) > 0)
+        for (size_t i = 0; i < n; i++) {
+            uint8_t image[PROFILE_SIZE];
+            profile again;
+            profile_encode(&batch[i], image);
+            if (profile_decode(image, &again, NULL) == STATUS_OK) continue;
+            snprintf(problem, room, "a profile has a value outside its domain");
+            return false;
+        }
+    return true;
+}
+
+static bool accounts_check(const engine *e, char *problem, size_t room) {
+    account batch[SCAN];
+    store_cursor cursor = 0;
+    size_t n;
+    while ((n = store_scan(e->accounts, &cursor, batch, NULL, SCAN)) > 0)
+        for (size_t i = 0; i < n; i++) {
+            subject_id subject = account_subject(&batch[i]);
+            profile owner;
+            if (account_check(&batch[i]) && store_read(e->subjects, &subject, &owner)) continue;
+            snprintf(problem, room, "an account of program %u is not valid or has no subject",
+                     account_program(&batch[i]));
+            return false;
+        }
+    return true;
+}
+
+bool engine_check(const engine *e, char *problem, size_t room) {
+    return store_check(e->subjects, problem, room) && store_check(e->accounts, problem, room) &&
+           operations_check(&e->operations, problem, room) && profiles_check(e, problem, room) &&
+           accounts_check(e, problem, room) && engine_check_ledger(e, problem, room) == STATUS_OK;
+}

@@ -1,0 +1,379 @@
+/* A commit group. What it changes lies in three overlays over the published state, so aborting is forgetting, and an
+ * operation that fails half way has nothing to undo: room is acquired before anything is changed.
+ *
+ * Room is acquired as the group grows, in the stores and in the table of operations too: so a capacity that is reached
+ * refuses one entry and not the whole group, and publishing, which comes after the group is durable, cannot fail.
+ *
+ * Steady state allocates nothing. Cost of an operation: the cache misses of a profile, an account and two table
+ * look-ups. The operation itself is txn_operate.c. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "engine/operate.h"
+#include "engine/txn_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FORGET_LEAST 256u
+
+/* Due reservations a group carries at most, with an account each: they fill half of it. */
+#define DUE_MOST (LIMIT_GROUP_BYTES / 2 / (TXN_ACCOUNT_BYTES + TXN_OPERATION_BYTES))
+
+status txn_create(engine *e, txn **out) {
+    txn *t = calloc(1, sizeof *t);
+    if (t == NULL) return STATUS_NO_MEMORY;
+    t->e = e;
+    overlay_init(&t->profiles, sizeof(pending_profile), sizeof(subject_id));
+    overlay_init(&t->accounts, sizeof(pending_account), sizeof(subject_id));
+    overlay_init(&t->operations, sizeof(pending_operation), sizeof(operation_id));
+    *out = t;
+    return STATUS_OK;
+}
+
+void txn_destroy(txn **t) {
+    if (*t == NULL) return;
+    policy_destroy(&(*t)->policy);
+    overlay_deinit(&(*t)->profiles);
+    overlay_deinit(&(*t)->accounts);
+    overlay_deinit(&(*t)->operations);
+    buf_deinit(&(*t)->policy_changes);
+    free(*t);
+    *t = NULL;
+}
+
+/* Forgets the group; the policy set, if any, is somebody else's by now. */
+static void reset(txn *t) {
+    overlay_clear(&t->profiles);
+    overlay_clear(&t->accounts);
+    overlay_clear(&t->operations);
+    memset(t->new_subjects, 0, sizeof t->new_subjects);
+    memset(t->new_accounts, 0, sizeof t->new_accounts);
+    memset(t->new_operations, 0, sizeof t->new_operations);
+    t->new_operation_count = t->new_open_count = t->forgotten = 0;
+    t->bytes = 0;
+    t->policy = NULL;
+    buf_clear(&t->policy_changes);
+    t->failed = STATUS_OK;
+    t->full = false;
+    t->phase = TXN_CLOSED;
+}
+
+/* ------------------------------------------------------------------ the state as of this group */
+
+bool txn_profile(const txn *t, const subject_id *subject, profile *out) {
+    if (t->profiles.count > 0) {
+        const pending_profile *p = overlay_find(&t->profiles, store_hash(t->e->subjects, subject), subject);
+        if (p != NULL) {
+            *out = p->now;
+            return true;
+        }
+    }
+    return store_read(t->e->subjects, subject, out);
+}
+
+pending_account *txn_account(txn *t, const subject_id *key) {
+    uint64_t hash = store_hash(t->e->accounts, key);
+    pending_account *a = overlay_find(&t->accounts, hash, key);
+    if (a != NULL) return a;
+    a = overlay_add(&t->accounts, hash);
+    a->hash = hash;
+    a->is_new = a->dirty = false;
+    if (store_read(t->e->accounts, key, &a->now)) return a;
+    overlay_drop_last(&t->accounts);
+    return NULL;
+}
+
+pending_account *txn_open_account(txn *t, const subject_id *key, status *code) {
+    uint64_t hash = store_hash(t->e->accounts, key);
+    unsigned shard = store_shard_of(hash);
+    *code = store_reserve(t->e->accounts, shard, t->new_accounts[shard] + 1);
+    if (*code != STATUS_OK) return NULL;
+    t->new_accounts[shard]++;
+    pending_account *a = overlay_add(&t->accounts, hash);
+    account_open(&a->now, key, t->at.now_ms);
+    a->hash = hash;
+    a->is_new = true;
+    a->dirty = false;
+    return a;
+}
+
+void txn_touch(txn *t, pending_account *a) {
+    account_touch(&a->now);
+    if (!a->dirty) t->bytes += TXN_ACCOUNT_BYTES;
+    a->dirty = true;
+}
+
+const operation_entry *txn_operation(const txn *t, uint64_t hash, const operation_id *id) {
+    const pending_operation *p = overlay_find(&t->operations, hash, id);
+    if (p != NULL) return &p->now;
+    uint32_t ref = operations_find(&t->e->operations, hash, id);
+    return ref == OPERATIONS_NONE ? NULL : operations_at(&t->e->operations, ref);
+}
+
+void txn_resolve(txn *t, uint64_t hash, const operation_id *reservation, pending_account *a, operation_state state,
+                 int64_t committed_fen) {
+    pending_operation *p = overlay_find(&t->operations, hash, reservation);
+    if (p == NULL) {
+        uint32_t ref = operations_find(&t->e->operations, hash, reservation);
+        CHECK(ref != OPERATIONS_NONE);
+        p = overlay_add(&t->operations, hash);
+        *p = (pending_operation){.now = *operations_at(&t->e->operations, ref), .hash = hash, .ref = ref};
+        t->bytes += TXN_OPERATION_BYTES;
+    }
+    CHECK(p->now.state == OPERATION_OPEN);
+    p->now.state = (uint8_t)state;
+    p->now.resolved_s = txn_seconds(t);
+    account_resolve(&a->now, p->now.request.amount_fen, committed_fen);
+    txn_touch(t, a);
+}
+
+/* ------------------------------------------------------------------ beginning */
+
+static status release_due(txn *t, uint32_t ref) {
+    if (!overlay_reserve(&t->accounts, 1) || !overlay_reserve(&t->operations, 1)) return STATUS_NO_MEMORY;
+    const operation *r = &operations_at(&t->e->operations, ref)->request;
+    subject_id key = account_key(&r->subject, r->program);
+    pending_account *a = txn_account(t, &key);
+    CHECK(a != NULL);
+    txn_resolve(t, operations_hash(&t->e->operations, &r->id), &r->id, a, OPERATION_EXPIRED, 0);
+    return STATUS_OK;
+}
+
+static void release_all_due(txn *t) {
+    const operations *o = &t->e->operations;
+    uint32_t at = OPERATIONS_NONE, released = 0, ref;
+    while ((ref = operations_walk_due(o, t->at.now_ms, &at)) != OPERATIONS_NONE) {
+        t->full = released++ == DUE_MOST;
+        if (t->full) return;
+        t->failed = release_due(t, ref);
+        if (t->failed != STATUS_OK) return;
+    }
+}
+
+/* Counts what can be forgotten; it stays known until the group is published. */
+static void forget_old(txn *t) {
+    const operations *o = &t->e->operations;
+    uint32_t most = FORGET_LEAST + 2 * t->last_new;
+    for (uint32_t ref = operations_oldest(o); ref != OPERATIONS_NONE; ref = operations_younger(o, ref)) {
+        int64_t resolved_ms = (int64_t)operations_at(o, ref)->resolved_s * 1000;
+        if (t->forgotten == most || resolved_ms > t->at.now_ms - t->e->operations_kept_ms) return;
+        t->forgotten++;
+        t->bytes += TXN_REMOVAL_BYTES;
+    }
+}
+
+void txn_begin(txn *t, int64_t now_ms) {
+    CHECK(t->phase == TXN_CLOSED);
+    t->phase = TXN_OPEN;
+    t->policy_newest = t->e->policy_newest;
+    if (now_ms > t->at.now_ms) t->at.now_ms = now_ms;
+    t->at.day = clock_day_of_ms(t->at.now_ms);
+    release_all_due(t);
+    forget_old(t);
+}
+
+/* ------------------------------------------------------------------ profiles */
+
+static status check_put(const profile_put *put) {
+    if ((put->flags & ~PUT_FLAGS) != 0) return STATUS_BAD_ENTRY;
+    if ((put->flags & PUT_CREATE) != 0 && put->flags != PUT_CREATE) return STATUS_BAD_ENTRY;
+    if ((put->mask & ~profile_writable_mask()) != 0) return STATUS_BAD_FIELD;
+    subject_kind kind = subject_kind_of(&put->fields.id);
+    return kind == SUBJECT_PERSON || kind == SUBJECT_ENTITY ? STATUS_OK : STATUS_BAD_SUBJECT;
+}
+
+static status check_expectations(const profile_put *put, bool known, uint32_t version) {
+    if ((put->flags & PUT_CREATE) != 0 && known) return STATUS_EXISTS;
+    if ((put->flags & PUT_UPDATE) != 0 && !known) return STATUS_UNKNOWN_SUBJECT;
+    bool other = (put->flags & PUT_IF_VERSION) != 0 && put->expected_version != version;
+    return other ? STATUS_VERSION_CONFLICT : STATUS_OK;
+}
+
+static void next_version(profile *p) {
+    uint32_t version = profile_version(p) + 1;
+    if (version > UINT32_MAX >> 1) version = 1;
+    p->seq = version << 1;
+}
+
+/* A place in the overlay for a subject that is not in it yet. */
+static status add_profile(txn *t, uint64_t hash, bool is_new, pending_profile **out) {
+    unsigned shard = store_shard_of(hash);
+    if (!overlay_reserve(&t->profiles, 1)) return STATUS_NO_MEMORY;
+    if (is_new) {
+        status code = store_reserve(t->e->subjects, shard, t->new_subjects[shard] + 1);
+        if (code != STATUS_OK) return code;
+        t->new_subjects[shard]++;
+    }
+    *out = overlay_add(&t->profiles, hash);
+    (*out)->hash = hash;
+    (*out)->is_new = is_new;
+    t->bytes += TXN_SUBJECT_BYTES;
+    return STATUS_OK;
+}
+
+status txn_put(txn *t, const profile_put *put, uint32_t *version) {
+    CHECK(t->phase == TXN_OPEN);
+    *version = 0;
+    status code = check_put(put);
+    if (code != STATUS_OK) return code;
+    const subject_id *id = &put->fields.id;
+    uint64_t hash = store_hash(t->e->subjects, id);
+    pending_profile *pending = overlay_find(&t->profiles, hash, id);
+    profile before, after;
+    bool known = true;
+    if (pending != NULL)
+        before = pending->now;
+    else
+        known = store_read(t->e->subjects, id, &before);
+    if (!known) profile_init(&before, id);
+    *version = profile_version(&before);
+    code = check_expectations(put, known, *version);
+    if (code != STATUS_OK) return code;
+    after = before;
+    profile_merge(&after, &put->fields, put->mask);
+    if (known && memcmp(&after, &before, sizeof after) == 0) return STATUS_OK;
+    if (pending == NULL) code = add_profile(t, hash, !known, &pending);
+    if (code != STATUS_OK) return code;
+    next_version(&after);
+    pending->now = after;
+    *version = profile_version(&after);
+    return STATUS_OK;
+}
+
+/* ------------------------------------------------------------------ policies */
+
+static status record_policy(txn *t, uint32_t version, const policy_file *files, size_t count) {
+    if (version <= t->policy_newest) return STATUS_VERSION_CONFLICT;
+    buf value = {0};
+    status code = policy_image_encode(&value, files, count);
+    if (code == STATUS_OK) {
+        uint8_t key[4] = {(uint8_t)(version >> 24), (uint8_t)(version >> 16), (uint8_t)(version >> 8),
+                          (uint8_t)version};
+        if (buf_reserve(&t->policy_changes, CHANGE_HEADER + sizeof key + value.size) == NULL) {
+            t->policy_changes.failed = false; /* nothing is missing: nothing was appended */
+            code = STATUS_NO_MEMORY;
+        } else {
+            change_append(&t->policy_changes, CHANGE_POLICIES, key, sizeof key, value.data, value.size);
+        }
+    }
+    buf_deinit(&value);
+    return code;
+}
+
+status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count) {
+    CHECK(t->phase == TXN_OPEN);
+    size_t before = t->policy_changes.size;
+    status code = record_policy(t, policy_version(set), files, count);
+    if (code != STATUS_OK) {
+        policy_destroy(&set);
+        return code;
+    }
+    policy_destroy(&t->policy); /* one that was activated earlier in this group */
+    t->policy = set;
+    t->policy_newest = policy_version(set);
+    t->bytes += t->policy_changes.size - before;
+    return STATUS_OK;
+}
+
+/* ------------------------------------------------------------------ ending */
+
+static void put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id) {
+    key[0] = (uint8_t)store_shard_of(hash);
+    memcpy(key + 1, id, sizeof *id);
+}
+
+static void append_profiles(const txn *t, buf *to) {
+    uint8_t key[KEY_RECORD], value[1 + PROFILE_SIZE] = {IMAGE_SUBJECT};
+    for (uint32_t i = 0; i < t->profiles.count; i++) {
+        const pending_profile *p = overlay_at(&t->profiles, i);
+        put_key(key, p->hash, &p->now.id);
+        profile_encode(&p->now, value + 1);
+        change_append(to, CHANGE_SUBJECTS, key, sizeof key, value, sizeof value);
+    }
+}
+
+static void append_accounts(const txn *t, buf *to) {
+    uint8_t key[KEY_RECORD], value[1 + ACCOUNT_IMAGE] = {IMAGE_ACCOUNT};
+    for (uint32_t i = 0; i < t->accounts.count; i++) {
+        const pending_account *a = overlay_at(&t->accounts, i);
+        if (!a->dirty) continue;
+        put_key(key, a->hash, &a->now.key);
+        account_encode(&a->now, value + 1);
+        change_append(to, CHANGE_ACCOUNTS, key, sizeof key, value, sizeof value);
+    }
+}
+
+static void append_operations(const txn *t, buf *to) {
+    const operations *o = &t->e->operations;
+    uint32_t ref = operations_oldest(o);
+    for (uint32_t i = 0; i < t->forgotten; i++, ref = operations_younger(o, ref)) {
+        const operation_id *id = &operations_at(o, ref)->request.id;
+        change_append_removed(to, CHANGE_OPERATIONS, id, sizeof *id);
+    }
+    uint8_t value[1 + OPERATION_IMAGE] = {IMAGE_OPERATION};
+    for (uint32_t i = 0; i < t->operations.count; i++) {
+        const pending_operation *p = overlay_at(&t->operations, i);
+        operation_entry_encode(&p->now, value + 1);
+        change_append(to, CHANGE_OPERATIONS, &p->now.request.id, sizeof(operation_id), value, sizeof value);
+    }
+}
+
+status txn_changes(txn *t, buf *to) {
+    CHECK(t->phase == TXN_OPEN);
+    if (t->failed != STATUS_OK) return t->failed;
+    if (buf_reserve(to, t->bytes) == NULL && t->bytes > 0) return STATUS_NO_MEMORY;
+    size_t before = to->size;
+    append_profiles(t, to);
+    append_accounts(t, to);
+    append_operations(t, to);
+    buf_append(to, t->policy_changes.data, t->policy_changes.size);
+    CHECK(to->failed || to->size - before == t->bytes);
+    status code = buf_status(to);
+    if (code == STATUS_OK) t->phase = TXN_READY;
+    return code;
+}
+
+size_t txn_size(const txn *t) { return t->full && t->bytes < LIMIT_GROUP_BYTES ? LIMIT_GROUP_BYTES : t->bytes; }
+
+static void free_policy(void *set) {
+    policy_set *old = set;
+    policy_destroy(&old);
+}
+
+static void publish_operations(txn *t) {
+    operations *o = &t->e->operations;
+    for (uint32_t i = 0; i < t->forgotten; i++) operations_drop_oldest(o);
+    for (uint32_t i = 0; i < t->operations.count; i++) {
+        const pending_operation *p = overlay_at(&t->operations, i);
+        if (p->ref == OPERATIONS_NONE)
+            operations_add(o, p->hash, &p->now);
+        else
+            operations_resolve(o, p->ref, &p->now);
+    }
+    t->last_new = t->new_operation_count;
+}
+
+void txn_publish(txn *t) {
+    CHECK(t->phase == TXN_READY);
+    for (uint32_t i = 0; i < t->profiles.count; i++) {
+        const pending_profile *p = overlay_at(&t->profiles, i);
+        CHECK(store_write(t->e->subjects, &p->now) == STATUS_OK);
+    }
+    for (uint32_t i = 0; i < t->accounts.count; i++) {
+        const pending_account *a = overlay_at(&t->accounts, i);
+        if (a->dirty) CHECK(store_write(t->e->accounts, &a->now) == STATUS_OK);
+    }
+    publish_operations(t);
+    if (t->policy != NULL) {
+        rcu_retire(atomic_exchange(&t->e->policy, t->policy), free_policy);
+        t->e->policy_newest = t->policy_newest;
+    }
+    reset(t);
+}
+
+void txn_abort(txn *t) {
+    CHECK(t->phase != TXN_CLOSED);
+    policy_destroy(&t->policy);
+    reset(t);
+}
