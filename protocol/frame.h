@@ -55,7 +55,11 @@ typedef struct frame_view {
 
 /* Looks at the bytes received so far. `max_frame` bounds length. `allow_no_checksum`: feature agreed. A length is never
  * used before the header checksum is verified. Fixed entries are checked to fit the body (entry_count × entry_length ≤
- * body_length < that + 8 when entry_length > 0). */
+ * body_length < that + 8 when entry_length > 0).
+ * out->header is set once the header checksum is right (all zero before: echo nothing of it), out->need is the frame's
+ * length then, out->body is set for READY and REFUSED. BROKEN: BAD_CHECKSUM (of the header), BAD_FRAME, TOO_LARGE;
+ * REFUSED: BAD_CHECKSUM (of the body), BAD_FRAME (reserved flags), BAD_ENTRY. If bytes are aligned to 8, so is the
+ * body. */
 frame_result frame_parse(const uint8_t *bytes, size_t available, uint32_t max_frame, bool allow_no_checksum,
                          frame_view *out);
 

@@ -88,6 +88,10 @@ typedef struct wire_put {
     uint8_t profile[PROFILE_SIZE];
 } wire_put;
 WIRE_ASSERT(wire_put, 80);
+#define WIRE_PUT_CREATE (1u << 0)
+#define WIRE_PUT_UPDATE (1u << 1)
+#define WIRE_PUT_IF_VERSION (1u << 2)
+#define WIRE_PUT_FLAGS (WIRE_PUT_CREATE | WIRE_PUT_UPDATE | WIRE_PUT_IF_VERSION)
 
 typedef struct wire_put_reply {
     uint16_t status, field;
@@ -136,6 +140,8 @@ typedef struct wire_quota_show {
     uint32_t open_reservations, instrument_count;
 } wire_quota_show;
 WIRE_ASSERT(wire_quota_show, 144);
+
+enum { WIRE_RESERVE = 1, WIRE_COMMIT, WIRE_RELEASE, WIRE_SETTLE, WIRE_PLEDGE, WIRE_WITHDRAW, WIRE_ENERGY };
 
 typedef struct wire_operation {
     uint8_t id[16];
@@ -209,24 +215,43 @@ typedef struct hello {
  */
 void hello_encode(buf *to, uint64_t request_id, uint16_t flags, const hello *h, const uint8_t *extra,
                   size_t extra_length);
-/* BAD_ENTRY if the body is not well-formed; repeated options, more than 16, names over LIMIT_NAME_MAX included. */
+/* BAD_ENTRY if the body is not well-formed: repeated options, more than 16, names that are empty, over LIMIT_NAME_MAX,
+ * not UTF-8 or with control characters (they go to logs), version_min over version_max; in requests reserved bytes. */
 status hello_decode(const uint8_t *body, size_t length, bool reply, hello *out) MUST_CHECK;
 
 /* Entries in place: on big-endian machines these swap every field; on little-endian ones they are nothing. `type` and
  * `reply` choose the layout. */
 void message_swap_entries(unsigned type, bool reply, void *entries, size_t count);
+/* Where the integers of an entry lie, an item a letter: 1 2 4 8 integers of so many bytes, s subject id (12 bytes),
+ * o operation id or target (16), p profile (64), z a reserved byte. NULL where entries are not fixed. */
+const char *message_layout(unsigned type, bool reply);
+/* Reverses the bytes of every integer of one entry; returns the entry's length. What message_swap_entries does on
+ * big-endian machines, and a way to test the layouts on others. */
+size_t message_reverse_entry(const char *layout, uint8_t *entry);
 
-/* Checks a request's shape after frame_parse: type known, entry_length at least the layout's (extra bytes zero), count
- * within 1..max (0 where the table says 0), reserved bytes zero. OK, UNKNOWN_TYPE, BAD_ENTRY, TOO_LARGE. Entries whose
- * own reserved bits are set do not fail here but alone: see message_entry_status. */
+/* Checks a request's shape after frame_parse: flags of a request (BAD_FRAME), type known (UNKNOWN_TYPE), entry_length
+ * at least the layout's and a multiple of 8, extra bytes and padding zero, count not 0 where there are entries
+ * (BAD_ENTRY), count within the limits, PING not too long (TOO_LARGE). Entries whose own reserved bits are set do not
+ * fail here but alone: see message_entry_status. */
 status message_check_request(const frame_view *frame, uint32_t max_entries) MUST_CHECK;
-/* OK or BAD_ENTRY for one entry of a fixed-size request. */
+/* OK or BAD_ENTRY for one entry of a fixed-size request, aligned as its struct: reserved bits; for operations the kind,
+ * and zeros in what the kind does not use. */
 status message_entry_status(unsigned type, const void *entry);
+
+/* Checks the shape of an OK reply (not an error frame) to a request of `asked` entries; of walks, `asked` is the most
+ * entries that fit. OK, UNKNOWN_TYPE, BAD_FRAME (not an OK reply), BAD_ENTRY, TOO_LARGE. Entries may be longer than the
+ * layout: step by header.entry_length. */
+status message_check_reply(const frame_view *frame, size_t asked) MUST_CHECK;
+/* The next document of a reply to EXPLAIN; *offset starts at 0. *text points into the body, without a NUL. BAD_ENTRY if
+ * the body ends early or a length does not fit. */
+status message_document_next(const frame_view *frame, size_t *offset, uint16_t *code, const char **text,
+                             size_t *length) MUST_CHECK;
 
 /* Appends a request frame with fixed entries copied from `entries` (layout length apart). */
 void message_request(buf *to, unsigned type, uint64_t request_id, uint32_t deadline_ms, const void *entries,
                      size_t count, bool checksum);
-/* Appends an error frame: status, optional text. */
+/* Appends an error frame, always with checksums: status, optional text (cut after 512 bytes, never within a character).
+ */
 void message_error(buf *to, unsigned type, uint64_t request_id, status why, uint16_t retry_after_ms, const char *text);
 
 #endif
