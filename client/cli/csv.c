@@ -151,6 +151,7 @@ static status restart_parser(csv_reader *r) {
     buf_clear(&r->arena);
     r->count = r->rows = 0;
     r->overflow = false;
+    buf_reserve(&r->arena, 1); /* never NULL, even if all fields are empty */
     return r->parser_ready ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

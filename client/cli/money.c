@@ -120,15 +120,21 @@ const char *money_format_count(int64_t value, char buffer[MONEY_TEXT]) {
     return buffer;
 }
 
-bool money_parse_count(const char *text, size_t length, int64_t max, int64_t *value) {
-    int64_t v = 0;
-    if (length == 0 || length > 19) return false;
+bool money_parse_u64(const char *text, size_t length, uint64_t *value) {
+    uint64_t v = 0;
+    if (length == 0) return false;
     for (size_t i = 0; i < length; i++) {
         if (!digit(text[i])) return false;
-        if (__builtin_mul_overflow(v, INT64_C(10), &v) || __builtin_add_overflow(v, (int64_t)(text[i] - '0'), &v))
+        if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(text[i] - '0'), &v))
             return false;
     }
-    if (v > max) return false;
     *value = v;
+    return true;
+}
+
+bool money_parse_count(const char *text, size_t length, int64_t max, int64_t *value) {
+    uint64_t v;
+    if (!money_parse_u64(text, length, &v) || v > (uint64_t)max) return false;
+    *value = (int64_t)v;
     return true;
 }

@@ -19,6 +19,8 @@ const char *money_format(int64_t fen, char buffer[MONEY_TEXT]);
 /* "1,234,567"; returns buffer. */
 const char *money_format_count(int64_t value, char buffer[MONEY_TEXT]);
 
+/* Decimal digits only, 0..UINT64_MAX. False if it is anything else. */
+bool money_parse_u64(const char *text, size_t length, uint64_t *value);
 /* A whole number without sign, 0..max. False if it is anything else. */
 bool money_parse_count(const char *text, size_t length, int64_t max, int64_t *value);
 

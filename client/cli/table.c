@@ -35,9 +35,9 @@ table *table_create(const table_column *columns, size_t count, bool color) {
     return t;
 }
 
-table *table_card(bool color) {
-    static const table_column pair[] = {{.name = "name"}, {.name = "value", .wrap = true}};
-    table *t = table_create(pair, 2, color);
+table *table_card(size_t columns, bool color) {
+    static const table_column names[] = {{.name = "name"}, {.name = "value", .wrap = true}, {.name = "remark"}};
+    table *t = table_create(names, columns < 3 ? columns : 3, color);
     if (t != NULL) scols_table_enable_noheadings(t->cols, 1);
     return t;
 }

@@ -17,8 +17,8 @@ typedef struct table_column {
 
 /* `color`: cells may be coloured. Owned by the caller. NULL without memory. */
 table *table_create(const table_column *columns, size_t count, bool color);
-/* Two columns without a heading: names and values. */
-table *table_card(bool color);
+/* Columns without a heading: names, values and (three) remarks. */
+table *table_card(size_t columns, bool color);
 void table_destroy(table **t); /* accepts NULL */
 
 /* All accept NULL for t. The next cell of the current row; `paint` is a colour name ("red", "green", "yellow",

@@ -1,0 +1,266 @@
+/* evaluate: one subject as a card, several as a table, a file of them as a stream. A file is worked through in chunks
+ * that the library splits into pipelined frames, so memory is bounded and the order is the file's. */
+#include "base/purpose.h"
+#include "client/cli/command.h"
+#include "client/cli/money.h"
+#include "client/cli/option.h"
+#include "client/cli/progress.h"
+#include "client/cli/view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char help_evaluate[] =
+    "usage: xinyi evaluate --scenario NAME ID... [--purpose NAME] [--csv]\n"
+    "       xinyi evaluate --scenario NAME --file FILE [--csv]\n"
+    "\n"
+    "Decides a scenario: loan, travel, power, approval, volunteer, or another that the policies define.\n"
+    "  --file FILE      ids, one a line; - is standard input. Ids that are not valid are reported with\n"
+    "                   their line, the rest goes on (exit status 4)\n"
+    "  --csv            CSV on standard output; --json prints one object a line\n"
+    "  --purpose NAME   what the query is for; default: the scenario's own purpose\n"
+    "\n"
+    "  xinyi evaluate --scenario loan uscc:91530000MA00TTT099\n"
+    "  xinyi evaluate --scenario loan --file ids.txt --csv > decisions.csv\n"
+    "  cut -d, -f1 province.csv | xinyi evaluate --scenario travel --file - --json\n";
+
+#define CHUNK 16384
+#define PAGE 1000 /* rows of one printed table */
+#define ID_LINE_MAX 256
+
+typedef struct evaluation {
+    cli *c;
+    catalog names;
+    unsigned scenario, purpose;
+    bool csv;
+    xinyi_subject *subjects;
+    xinyi_decision *decisions;
+    size_t count; /* subjects waiting */
+    size_t done, failed;
+    table *page;
+} evaluation;
+
+static const table_column columns[] = {{.name = "subject"},
+                                       {.name = "outcome"},
+                                       {.name = "tier", .right = true},
+                                       {.name = "amount", .right = true},
+                                       {.name = "rate", .right = true},
+                                       {.name = "percent", .right = true},
+                                       {.name = "benefits", .wrap = true}};
+
+static bool print_page(evaluation *e) {
+    bool ok = table_rows(e->page) == 0 || table_print(e->page);
+    table_destroy(&e->page);
+    return ok;
+}
+
+static void join_benefits(const evaluation *e, uint64_t benefits, const char *separator, buf *to) {
+    buf_clear(to);
+    for (unsigned bit = 0; bit < CATALOG_BENEFITS; bit++) {
+        if ((benefits >> bit & 1) == 0) continue;
+        const char *id = e->names.benefit_id[e->scenario][bit];
+        if (to->size > 0) buf_append_str(to, separator);
+        if (id != NULL)
+            buf_append_str(to, id);
+        else
+            buf_printf(to, "#%u", bit);
+    }
+}
+
+static bool table_line(evaluation *e, const char *subject, const xinyi_decision *d) {
+    char text[VIEW_TEXT], money[MONEY_TEXT];
+    buf benefits = {0};
+    if (e->page == NULL) e->page = table_create(columns, sizeof columns / sizeof columns[0], e->c->color);
+    if (e->page == NULL) return false;
+    table_row(e->page);
+    table_cell(e->page, subject);
+    if (d->status != 0) {
+        table_cell_painted(e->page, xinyi_status_name(d->status), "red");
+    } else {
+        table_cell_painted(e->page, view_outcome(d->outcome), view_outcome_paint(d->outcome));
+        snprintf(text, sizeof text, "%u", d->tier);
+        table_cell(e->page, d->tier != 0 ? text : "");
+        table_cell(e->page, d->amount_fen != 0 ? money_format(d->amount_fen, money) : "");
+        snprintf(text, sizeof text, "%+d bp", d->rate_bp);
+        table_cell(e->page, d->rate_bp != 0 ? text : "");
+        table_cell(e->page, d->percent_bp != 0 ? view_percent(d->percent_bp, text) : "");
+        join_benefits(e, d->benefits, ", ", &benefits);
+        table_cell(e->page, buf_cstr(&benefits));
+    }
+    buf_deinit(&benefits);
+    return table_rows(e->page) < PAGE || print_page(e);
+}
+
+static void csv_line(evaluation *e, const char *subject, const xinyi_decision *d) {
+    char day[VIEW_TEXT];
+    buf benefits = {0};
+    join_benefits(e, d->benefits, "|", &benefits);
+    printf("%s,%s,%s,%u,%s,%lld,%u,%d,%s,%u\n", subject, xinyi_status_name(d->status), view_outcome(d->outcome),
+           d->tier, buf_cstr(&benefits), (long long)d->amount_fen, d->percent_bp, d->rate_bp,
+           view_day(d->data_day, day), d->policy_version);
+    buf_deinit(&benefits);
+}
+
+static bool print_decision(evaluation *e, const xinyi_subject *who, const xinyi_decision *d) {
+    char subject[SUBJECT_TEXT];
+    cli_subject_text(who, subject);
+    if (e->c->json) {
+        jout_object(&e->c->out, NULL);
+        jout_string(&e->c->out, "subject", subject);
+        view_decision_json(&e->c->out, &e->names, e->scenario, d);
+        jout_end(&e->c->out);
+        jout_line(&e->c->out);
+        return true;
+    }
+    if (!e->csv) return table_line(e, subject, d);
+    csv_line(e, subject, d);
+    return true;
+}
+
+/* Decides and prints what has gathered. 0 or an exit code after a message. */
+static int flush(evaluation *e) {
+    if (e->count == 0) return 0;
+    int code = xinyi_decide(e->c->x, e->scenario, e->purpose, e->subjects, e->count, e->decisions);
+    if (code != 0) return cli_failed(e->c, code);
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->decisions[i].status == 0)
+            e->done++;
+        else
+            e->failed++;
+        if (!print_decision(e, &e->subjects[i], &e->decisions[i])) return cli_no_memory(e->c);
+    }
+    e->count = 0;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ a file of ids */
+
+static int bad_line(evaluation *e, const char *path, uint64_t line, const char *text, const char *why) {
+    int code = flush(e); /* keeps the order */
+    if (code != 0) return code;
+    e->failed++;
+    cli_error(e->c, "%s:%llu: '%s': %s", path, (unsigned long long)line, text, why);
+    if (!e->c->json) return 0;
+    jout_object(&e->c->out, NULL);
+    jout_int(&e->c->out, "line", (int64_t)line);
+    jout_string(&e->c->out, "subject", text);
+    jout_string(&e->c->out, "status", xinyi_status_name(STATUS_BAD_SUBJECT));
+    jout_string(&e->c->out, "error", why);
+    jout_end(&e->c->out);
+    jout_line(&e->c->out);
+    return 0;
+}
+
+static int one_line(evaluation *e, const char *path, uint64_t line, char *text, size_t length) {
+    char why[256];
+    subject_id id;
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) text[--length] = '\0';
+    if (line == 1 && strncmp(text, "\xEF\xBB\xBF", 3) == 0) text += 3, length -= 3;
+    size_t blanks = strspn(text, " \t");
+    text += blanks, length -= blanks;
+    if (length == 0 || (line == 1 && (strcmp(text, "subject") == 0 || strcmp(text, "id") == 0))) return 0;
+    if (length > ID_LINE_MAX) text[length = ID_LINE_MAX] = '\0';
+    subject_finding finding = subject_parse(text, length, e->c->today, &id);
+    if (subject_verdict_is_error(finding.verdict))
+        return bad_line(e, path, line, text, subject_explain(&finding, text, why, sizeof why));
+    memcpy(e->subjects[e->count++].bytes, id.bytes, sizeof id.bytes);
+    return e->count == CHUNK ? flush(e) : 0;
+}
+
+static int evaluate_file(evaluation *e, const char *path) {
+    bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "re");
+    if (f == NULL) return cli_usage(e->c, "cannot open %s: %s", path, strerror(errno));
+    progress p;
+    progress_init(&p, "evaluate", 0);
+    bool quiet = isatty(STDOUT_FILENO);
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t length;
+    uint64_t line = 0;
+    int code = 0;
+    while (code == 0 && (length = getline(&text, &room, f)) >= 0) {
+        code = one_line(e, standard ? "standard input" : path, ++line, text, (size_t)length);
+        if (!quiet && line % 1024 == 0) progress_update(&p, 0, e->done + e->failed, e->failed);
+    }
+    if (code == 0 && ferror(f)) {
+        cli_error(e->c, "cannot read %s: %s", path, strerror(errno));
+        code = CLI_EXIT_REFUSED;
+    }
+    if (code == 0) code = flush(e);
+    progress_clear(&p);
+    free(text);
+    if (!standard) fclose(f);
+    if (code != 0) return code;
+    if (e->failed > 0) cli_error(e->c, "%zu decided, %zu not", e->done, e->failed);
+    return cli_exit_of_many(e->done, e->failed);
+}
+
+/* ------------------------------------------------------------------ arguments */
+
+static int evaluate_one(evaluation *e) {
+    int code = xinyi_decide(e->c->x, e->scenario, e->purpose, e->subjects, 1, e->decisions);
+    if (code != 0) return cli_failed(e->c, code);
+    char subject[SUBJECT_TEXT];
+    table *card = table_card(2, e->c->color);
+    table_pair(card, "subject", cli_subject_text(&e->subjects[0], subject));
+    view_decision_card(e->c, card, &e->names, e->scenario, &e->decisions[0]);
+    bool ok = table_print(card);
+    table_destroy(&card);
+    return ok ? cli_exit_of(e->decisions[0].status) : cli_no_memory(e->c);
+}
+
+static int evaluate_arguments(evaluation *e, int count, char **texts) {
+    int code = 0;
+    for (int i = 0; i < count && code == 0; i++) {
+        code = cli_subject(e->c, texts[i], &e->subjects[e->count]);
+        if (code == 0) e->count++;
+    }
+    if (code != 0) return code;
+    if (count == 1 && !e->c->json && !e->csv) return evaluate_one(e);
+    code = flush(e);
+    return code != 0 ? code : cli_exit_of_many(e->done, e->failed);
+}
+
+static int evaluate(evaluation *e, const char *file, int count, char **texts) {
+    size_t room = file != NULL || count > CHUNK ? CHUNK : (size_t)count;
+    if (count > CHUNK) return cli_usage(e->c, "more than %d ids: use --file", CHUNK);
+    e->subjects = calloc(room, sizeof *e->subjects);
+    e->decisions = calloc(room, sizeof *e->decisions);
+    if (e->subjects == NULL || e->decisions == NULL) return cli_no_memory(e->c);
+    if (e->csv) puts("subject,status,outcome,tier,benefits,amount_fen,percent_bp,rate_bp,data_day,policy_version");
+    int code = file != NULL ? evaluate_file(e, file) : evaluate_arguments(e, count, texts);
+    if (!print_page(e) && code == 0) code = cli_no_memory(e->c);
+    return code;
+}
+
+int command_evaluate(cli *c, int argc, char **argv) {
+    evaluation e = {.c = c};
+    const char *scenario = NULL, *file = NULL, *purpose_text = NULL;
+    const option_spec specs[] = {{"scenario", NULL, &scenario},
+                                 {"file", NULL, &file},
+                                 {"purpose", NULL, &purpose_text},
+                                 {"csv", &e.csv, NULL},
+                                 OPTION_END};
+    int first, code = option_parse(c, argc, argv, specs, &first);
+    if (code != 0) return code;
+    if (scenario == NULL)
+        return cli_usage(c, "which scenario? Give --scenario loan, travel, power, approval or volunteer");
+    if (file == NULL && first == argc) return cli_usage(c, "which subject? Give ids, or --file FILE");
+    if (file != NULL && first < argc) return cli_usage(c, "give ids or --file, not both");
+    if (e.csv && c->json) return cli_usage(c, "--csv and --json exclude each other");
+    xinyi_subject checked; /* mistakes are found before a connection is made */
+    for (int i = first; i < argc; i++)
+        if ((code = cli_subject(c, argv[i], &checked)) != 0) return code;
+    if ((code = cli_connect(c)) != 0 || (code = catalog_load(c, &e.names)) != 0) return code;
+    code = catalog_scenario(c, &e.names, scenario, &e.scenario);
+    if (code == 0) code = cli_purpose(c, purpose_text, e.scenario <= SCENARIO_VOLUNTEER ? e.scenario : 0, &e.purpose);
+    if (code == 0) code = evaluate(&e, file, argc - first, argv + first);
+    free(e.subjects);
+    free(e.decisions);
+    catalog_deinit(&e.names);
+    return code;
+}

@@ -1,0 +1,277 @@
+/* The quota commands that write. The operation id exists before anything is sent and is told whenever the outcome is
+ * in doubt, with the exact commands that ask and repeat: nobody has to guess whether money was reserved. */
+#include "base/limits.h"
+#include "base/purpose.h"
+#include "base/status.h"
+#include "client/cli/cmd_quota.h"
+#include "client/cli/columns.h"
+#include "client/cli/money.h"
+#include "client/cli/option.h"
+#include "client/cli/quota_view.h"
+#include "client/cli/when.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Every option of every kind; which ones a kind takes is said in `specs_of`. */
+typedef struct arguments {
+    const char *program, *operation, *yuan, *fen, *ttl, *reservation, *instrument, *kind, *from, *to;
+    const char *energy_12m, *wholesale_2m, *retail_2m, *forecast_12m;
+} arguments;
+
+#define ALL_SPECS(a)                                                                                                   \
+    {"program", NULL, &(a)->program}, {"operation", NULL, &(a)->operation}, {"amount", NULL, &(a)->yuan},              \
+        {"amount-fen", NULL, &(a)->fen}, {"ttl", NULL, &(a)->ttl}, {"reservation", NULL, &(a)->reservation},           \
+        {"instrument", NULL, &(a)->instrument}, {"kind", NULL, &(a)->kind}, {"from", NULL, &(a)->from},                \
+        {"to", NULL, &(a)->to}, {"energy-12m", NULL, &(a)->energy_12m}, {"wholesale-2m", NULL, &(a)->wholesale_2m},    \
+        {"retail-2m", NULL, &(a)->retail_2m}, {                                                                        \
+        "forecast-12m", NULL, &(a)->forecast_12m                                                                       \
+    }
+
+static const char *const taken[] = {
+    [XINYI_RESERVE] = "program operation amount amount-fen ttl",
+    [XINYI_COMMIT] = "program operation amount amount-fen reservation",
+    [XINYI_RELEASE] = "program operation reservation",
+    [XINYI_SETTLE] = "program operation amount amount-fen",
+    [XINYI_PLEDGE] = "program operation amount amount-fen instrument kind from to",
+    [XINYI_WITHDRAW] = "program operation instrument",
+    [XINYI_ENERGY] = "program operation energy-12m wholesale-2m retail-2m forecast-12m",
+};
+
+static bool takes(unsigned kind, const char *name) {
+    size_t length = strlen(name);
+    for (const char *p = taken[kind]; (p = strstr(p, name)) != NULL; p += length) {
+        bool starts = p == taken[kind] || p[-1] == ' ', ends = p[length] == '\0' || p[length] == ' ';
+        if (starts && ends) return true;
+    }
+    return false;
+}
+
+static int parse_options(const cli *c, unsigned kind, int argc, char **argv, arguments *a, int *first) {
+    const option_spec all[] = {ALL_SPECS(a)};
+    option_spec specs[sizeof all / sizeof all[0] + 1];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (takes(kind, all[i].name)) specs[n++] = all[i];
+    specs[n] = (option_spec)OPTION_END;
+    return option_parse(c, argc, argv, specs, first);
+}
+
+/* ------------------------------------------------------------------ arguments → operation */
+
+static int parse_id(const cli *c, const char *text, const char *what, xinyi_operation_id *out) {
+    if (xinyi_operation_parse(text, out) == 0) return 0;
+    return cli_usage(c, "'%s' is not %s (32 hex digits)", text, what);
+}
+
+/* A positional argument that is an operation id names the reservation; anything else is the subject. */
+static int parse_positionals(const cli *c, arguments *a, int count, char **texts, xinyi_operation *op,
+                             bool *has_subject) {
+    xinyi_operation_id id;
+    bool targets = op->kind == XINYI_COMMIT || op->kind == XINYI_RELEASE;
+    *has_subject = false;
+    for (int i = 0; i < count; i++) {
+        if (targets && a->reservation == NULL && strlen(texts[i]) == XINYI_OPERATION_TEXT - 1 &&
+            xinyi_operation_parse(texts[i], &id) == 0) {
+            a->reservation = texts[i];
+            continue;
+        }
+        if (*has_subject) return cli_usage(c, "one subject at a time; what is '%s'?", texts[i]);
+        int code = cli_subject(c, texts[i], &op->subject);
+        if (code != 0) return code;
+        *has_subject = true;
+    }
+    if (!*has_subject && !targets) return cli_usage(c, "give a subject, such as uscc:91530000MA00TTT099");
+    if (targets && a->reservation == NULL) return cli_usage(c, "which reservation? Give --reservation OPERATION");
+    return targets ? parse_id(c, a->reservation, "a reservation's operation id", &op->target) : 0;
+}
+
+static int parse_instrument(const cli *c, const arguments *a, xinyi_operation *op) {
+    if (a->instrument == NULL) return cli_usage(c, "which instrument? Give --instrument NUMBER");
+    if (!money_parse_u64(a->instrument, strlen(a->instrument), &op->instrument) || op->instrument == 0)
+        return cli_usage(c, "--instrument is a number from 1, not '%s'", a->instrument);
+    if (op->kind == XINYI_WITHDRAW) return 0;
+    if (a->kind == NULL) return cli_usage(c, "what kind of instrument? Give --kind deposit, bond or group_guarantee");
+    op->instrument_kind = (uint16_t)columns_instrument_kind(a->kind, strlen(a->kind));
+    if (op->instrument_kind == 0) return cli_usage(c, "--kind is deposit, bond or group_guarantee, not '%s'", a->kind);
+    op->to_hour = WHEN_NO_END;
+    if (a->from != NULL && !when_parse_hour(a->from, strlen(a->from), false, &op->from_hour))
+        return cli_usage(c, "--from is a date YYYY-MM-DD or YYYY-MM-DDTHH, not '%s'", a->from);
+    if (a->to != NULL && !when_parse_hour(a->to, strlen(a->to), true, &op->to_hour))
+        return cli_usage(c, "--to is a date YYYY-MM-DD or YYYY-MM-DDTHH, not '%s'", a->to);
+    return 0;
+}
+
+static int parse_energy_value(const cli *c, const char *option, const char *text, int64_t max, int64_t *out) {
+    if (text == NULL || money_parse_count(text, strlen(text), max, out)) return 0;
+    return cli_usage(c, "%s is a whole number up to %lld, not '%s'", option, (long long)max, text);
+}
+
+/* Energy not given stays as it is: the account is asked for it. */
+static int fill_energy(cli *c, const arguments *a, xinyi_operation *op) {
+    int64_t forecast = 0;
+    xinyi_quota q = {0};
+    int code = 0;
+    if (a->energy_12m == NULL || a->wholesale_2m == NULL || a->retail_2m == NULL || a->forecast_12m == NULL) {
+        code = xinyi_quota_show(c->x, op->program, PURPOSE_POWER_TRADING, &op->subject, 1, &q);
+        if (code != 0) return cli_failed(c, code);
+        op->amount_fen = q.energy_12m_mwh;
+        op->wholesale_2m_mwh = q.wholesale_2m_mwh;
+        op->retail_2m_mwh = q.retail_2m_mwh;
+        forecast = q.forecast_12m_mwh / 1000;
+    }
+    if ((code = parse_energy_value(c, "--energy-12m", a->energy_12m, LIMIT_ENERGY_MWH, &op->amount_fen)) == 0 &&
+        (code = parse_energy_value(c, "--wholesale-2m", a->wholesale_2m, LIMIT_ENERGY_MWH, &op->wholesale_2m_mwh)) ==
+            0 &&
+        (code = parse_energy_value(c, "--retail-2m", a->retail_2m, LIMIT_ENERGY_MWH, &op->retail_2m_mwh)) == 0)
+        code = parse_energy_value(c, "--forecast-12m", a->forecast_12m, LIMIT_ENERGY_MWH / 1000, &forecast);
+    op->forecast_12m_gwh = (uint32_t)forecast;
+    return code;
+}
+
+static int check_energy(const cli *c, const arguments *a) {
+    int64_t ignored;
+    if (a->energy_12m == NULL && a->wholesale_2m == NULL && a->retail_2m == NULL && a->forecast_12m == NULL)
+        return cli_usage(c, "which energy? Give --energy-12m, --wholesale-2m, --retail-2m or --forecast-12m");
+    int code;
+    if ((code = parse_energy_value(c, "--energy-12m", a->energy_12m, LIMIT_ENERGY_MWH, &ignored)) != 0 ||
+        (code = parse_energy_value(c, "--wholesale-2m", a->wholesale_2m, LIMIT_ENERGY_MWH, &ignored)) != 0 ||
+        (code = parse_energy_value(c, "--retail-2m", a->retail_2m, LIMIT_ENERGY_MWH, &ignored)) != 0)
+        return code;
+    return parse_energy_value(c, "--forecast-12m", a->forecast_12m, LIMIT_ENERGY_MWH / 1000, &ignored);
+}
+
+static int parse_by_kind(const cli *c, const arguments *a, xinyi_operation *op) {
+    int code;
+    switch (op->kind) {
+    case XINYI_RESERVE:
+        if (a->ttl != NULL && !when_parse_duration(a->ttl, &op->ttl_ms))
+            return cli_usage(c, "--ttl is a duration such as 300s, 10m or 1h, not '%s'", a->ttl);
+        return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
+    case XINYI_COMMIT: return cmd_quota_amount(c, a->yuan, a->fen, false, &op->amount_fen);
+    case XINYI_SETTLE: return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
+    case XINYI_PLEDGE:
+        if ((code = parse_instrument(c, a, op)) != 0) return code;
+        return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
+    case XINYI_WITHDRAW: return parse_instrument(c, a, op);
+    case XINYI_ENERGY: return check_energy(c, a);
+    default: return 0;
+    }
+}
+
+/* commit and release may leave the subject out: the reservation knows it. */
+static int find_subject(cli *c, xinyi_operation *op) {
+    xinyi_outcome_reply known;
+    char hex[XINYI_OPERATION_TEXT];
+    int code = xinyi_outcome(c->x, &op->target, 1, &known);
+    if (code != 0) return cli_failed(c, code);
+    if (known.status != 0) {
+        cli_error(c, "%s: %s", xinyi_operation_format(&op->target, hex), xinyi_status_text(known.status));
+        return cli_exit_of(known.status);
+    }
+    op->subject = known.request.subject;
+    op->program = known.request.program;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ operation → answer */
+
+/* The command that sends exactly this operation again. */
+static void print_command(const cli *c, FILE *to, const xinyi_operation *op) {
+    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], when[WHEN_TEXT];
+    fprintf(to, "  xinyi --server %s quota %s %s", c->server, quota_view_kind(op->kind),
+            cli_subject_text(&op->subject, subject));
+    if (op->kind == XINYI_COMMIT || op->kind == XINYI_RELEASE)
+        fprintf(to, " --reservation %s", xinyi_operation_format(&op->target, hex));
+    if (op->kind == XINYI_PLEDGE || op->kind == XINYI_WITHDRAW)
+        fprintf(to, " --instrument %llu", (unsigned long long)op->instrument);
+    if (op->kind == XINYI_PLEDGE) {
+        fprintf(to, " --kind %s", columns_instrument_name(op->instrument_kind));
+        if (op->from_hour != 0) fprintf(to, " --from %s", when_format_hour(op->from_hour, false, when));
+        if (op->to_hour != WHEN_NO_END) fprintf(to, " --to %s", when_format_hour(op->to_hour, true, when));
+    }
+    if (op->kind == XINYI_ENERGY)
+        fprintf(to, " --energy-12m %lld --wholesale-2m %lld --retail-2m %lld --forecast-12m %u",
+                (long long)op->amount_fen, (long long)op->wholesale_2m_mwh, (long long)op->retail_2m_mwh,
+                op->forecast_12m_gwh);
+    else if (op->amount_fen != 0)
+        fprintf(to, " --amount-fen %lld", (long long)op->amount_fen);
+    if (op->ttl_ms != 0) fprintf(to, " --ttl %ums", op->ttl_ms);
+    fprintf(to, " --operation %s\n", xinyi_operation_format(&op->id, hex));
+}
+
+static int outcome_unknown(const cli *c, const xinyi_operation *op) {
+    char hex[XINYI_OPERATION_TEXT];
+    xinyi_operation_format(&op->id, hex);
+    cli_error(c, "whether operation %s was executed is not known", hex);
+    fprintf(stderr, "ask what became of it:\n  xinyi --server %s quota outcome %s\nor repeat it, which is safe:\n",
+            c->server, hex);
+    print_command(c, stderr, op);
+    return CLI_EXIT_NO_CONNECTION;
+}
+
+static int refused(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
+    char asked[MONEY_TEXT], available[MONEY_TEXT];
+    if (r->status == STATUS_LIMIT_EXCEEDED)
+        cli_error(c, "%s: asked %s, available %s", xinyi_status_text(r->status), money_format(op->amount_fen, asked),
+                  money_format(r->available_fen, available));
+    else
+        cli_error(c, "%s", xinyi_status_text(r->status));
+    if (status_classify(r->status) == STATUS_CLASS_AGAIN) {
+        fputs("nothing was executed; to try again:\n", stderr);
+        print_command(c, stderr, op);
+    }
+    return cli_exit_of(r->status);
+}
+
+static void next_commands(const cli *c, const xinyi_operation *op) {
+    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT];
+    cli_subject_text(&op->subject, subject);
+    xinyi_operation_format(&op->id, hex);
+    printf("\nnext, before it expires:\n"
+           "  xinyi --server %s quota commit %s --reservation %s\n"
+           "  xinyi --server %s quota release %s --reservation %s\n",
+           c->server, subject, hex, c->server, subject, hex);
+}
+
+static int send_operation(cli *c, const xinyi_operation *op) {
+    xinyi_operation_reply reply;
+    int code = xinyi_operate(c->x, op, 1, &reply);
+    if (code != 0) {
+        int exit_code = cli_failed(c, code);
+        return exit_code == CLI_EXIT_NO_CONNECTION ? outcome_unknown(c, op) : exit_code;
+    }
+    if (c->json) {
+        jout_object(&c->out, NULL);
+        quota_view_operation_json(&c->out, op, &reply);
+        jout_end(&c->out);
+        jout_line(&c->out);
+    }
+    if (status_classify(reply.status) == STATUS_CLASS_UNKNOWN) return outcome_unknown(c, op);
+    if (reply.status != 0) return refused(c, op, &reply);
+    if (c->json) return CLI_EXIT_DONE;
+    if (!quota_view_operation_card(c, op, &reply)) return cli_no_memory(c);
+    if (op->kind == XINYI_RESERVE) next_commands(c, op);
+    return CLI_EXIT_DONE;
+}
+
+int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
+    arguments a = {0};
+    xinyi_operation op = {.kind = (uint8_t)kind};
+    bool has_subject;
+    unsigned program;
+    int first, code = parse_options(c, kind, argc, argv, &a, &first);
+    if (code != 0 || (code = cli_program(c, a.program, &program)) != 0) return code;
+    op.program = (uint8_t)program;
+    if ((code = parse_positionals(c, &a, argc - first, argv + first, &op, &has_subject)) != 0 ||
+        (code = parse_by_kind(c, &a, &op)) != 0)
+        return code;
+    if (a.operation == NULL)
+        op.id = xinyi_operation_new();
+    else if ((code = parse_id(c, a.operation, "an operation id", &op.id)) != 0)
+        return code;
+    if ((code = cli_connect(c)) != 0) return code;
+    if (!has_subject && (code = find_subject(c, &op)) != 0) return code;
+    if (kind == XINYI_ENERGY && (code = fill_energy(c, &a, &op)) != 0) return code;
+    return send_operation(c, &op);
+}

@@ -1,0 +1,121 @@
+/* One table, made from CLI_COMMANDS. Global options are taken out first, so they may stand anywhere. */
+#include "client/cli/command.h"
+
+#include "client/cli/cmd_id.h"
+#include "client/cli/gen.h"
+#include "client/cli/option.h"
+#include "client/cli/suggest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *summary, *help;
+    int (*run)(cli *c, int argc, char **argv);
+} commands[] = {
+#define X(name, summary) {#name, summary, help_##name, command_##name},
+    CLI_COMMANDS(X)
+#undef X
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static const char globals[] = "Options of every command, before or after it:\n"
+                              "  --server HOST:PORT   default: $XINYI_SERVER, or 127.0.0.1:7420\n"
+                              "  --json               JSON: one document, or one object a line\n"
+                              "  --cluster NAME       refuse a server of another cluster\n"
+                              "  --timeout MS         of connecting and of each request (5000)\n";
+static const char exits[] =
+    "Exit status: 0 done, 1 refused, 2 wrong usage, 3 no connection or no answer, 4 partly done\n";
+
+const char help_help[] = "usage: xinyi help [COMMAND]\n";
+
+const char help_id[] = "usage: xinyi id check NUMBER...\n"
+                       "\n"
+                       "Checks resident IDs and unified social credit codes without a server: length, alphabet, check\n"
+                       "character, date, division. The kind is given with a prefix, id: or uscc:.\n"
+                       "\n"
+                       "  xinyi id check uscc:91530000MA00TTT099 id:530000199001010011\n";
+
+const char help_gen[] =
+    "usage: xinyi gen --subjects N --seed S --output FILE\n"
+    "\n"
+    "Writes a CSV file of invented subjects for tests and measurements; the same seed gives the same\n"
+    "file. Resident IDs are of division 530000, which no county issues.\n"
+    "\n"
+    "  xinyi gen --subjects 1000000 --seed 1 --output province.csv\n"
+    "  xinyi import province.csv\n";
+
+static int find(const char *name) {
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0) return (int)i;
+    return -1;
+}
+
+static void overview(FILE *to) {
+    fputs("xinyi — client of the Xinyi credit evaluation engine\n\n"
+          "usage: xinyi [OPTIONS] COMMAND ...\n\n",
+          to);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(to, "\n%s  --version            print the version\n\n%s\nxinyi help COMMAND tells more, with examples.\n",
+            globals, exits);
+}
+
+static int unknown_command(cli *c, const char *name) {
+    char near[SUGGEST_TEXT];
+    suggest s = {.word = name};
+    for (size_t i = 0; i < COMMANDS; i++) suggest_offer(&s, commands[i].name);
+    return cli_usage(c, "unknown command '%s'%s", name, suggest_text(&s, near));
+}
+
+static int show_help(cli *c, const char *name) {
+    int i = find(name);
+    if (i < 0) return unknown_command(c, name);
+    fputs(commands[i].help, stdout);
+    if (strcmp(name, "help") != 0) fprintf(stdout, "\n%s", globals);
+    return CLI_EXIT_DONE;
+}
+
+int command_help(cli *c, int argc, char **argv) {
+    if (argc > 1) return show_help(c, argv[1]);
+    overview(stdout);
+    return CLI_EXIT_DONE;
+}
+
+int command_gen(cli *c, int argc, char **argv) {
+    (void)c;
+    return cmd_gen(argc, argv);
+}
+
+int command_id(cli *c, int argc, char **argv) { return cmd_id(argc, argv, c->json); }
+
+static int run(cli *c, int argc, char **argv) {
+    int code = option_globals(c, &argc, argv);
+    if (code != 0) return code;
+    if (argc < 2) {
+        overview(c->help ? stdout : stderr);
+        return c->help ? CLI_EXIT_DONE : CLI_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("xinyi %s\n", CLI_VERSION);
+        return CLI_EXIT_DONE;
+    }
+    if (argv[1][0] == '-' && argv[1][1] != '\0') {
+        static const option_spec none[] = {OPTION_END};
+        int first;
+        return option_parse(c, 2, argv, none, &first) != 0 ? CLI_EXIT_USAGE
+                                                           : cli_usage(c, "no command behind '%s'", argv[1]);
+    }
+    int i = find(argv[1]);
+    if (i < 0) return unknown_command(c, argv[1]);
+    c->command = commands[i].name;
+    if (c->help) return show_help(c, argv[1]);
+    return commands[i].run(c, argc - 1, argv + 1);
+}
+
+int command_main(int argc, char **argv) {
+    cli c;
+    cli_init(&c);
+    int code = cli_finish(&c, run(&c, argc, argv));
+    cli_deinit(&c);
+    return code;
+}

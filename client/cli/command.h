@@ -1,0 +1,34 @@
+/* The commands. One row of CLI_COMMANDS and one function in a file of its own add one: dispatch, help and suggestions
+ * follow. help_NAME is the text behind "xinyi help NAME": usage, what it does, options, examples. */
+#ifndef XINYI_CLI_COMMAND_H
+#define XINYI_CLI_COMMAND_H
+
+#include "client/cli/cli.h"
+
+/*  X(name, summary) in the order of "xinyi help" */
+#define CLI_COMMANDS(X)                                                                                                \
+    X(evaluate, "decide a scenario for one subject, for many, or for a file of them")                                  \
+    X(explain, "why a decision comes out as it does")                                                                  \
+    X(get, "show profiles")                                                                                            \
+    X(set, "change fields of a profile")                                                                               \
+    X(quota, "the guarantee quota: show, check, reserve, commit, release, settle, pledge, …")                          \
+    X(import, "load profiles and accounts from CSV")                                                                   \
+    X(export, "write profiles and accounts as CSV")                                                                    \
+    X(policy, "check and test policy files; list what is active")                                                      \
+    X(fields, "the schema of profile fields")                                                                          \
+    X(info, "size, policy and state of the server")                                                                    \
+    X(stats, "counters of the server")                                                                                 \
+    X(id, "check identification numbers")                                                                              \
+    X(gen, "make a file of invented subjects")                                                                         \
+    X(help, "this list, or the help of a command")
+
+#define X(name, summary)                                                                                               \
+    int command_##name(cli *c, int argc, char **argv);                                                                 \
+    extern const char help_##name[];
+CLI_COMMANDS(X)
+#undef X
+
+/* Runs the program; what main returns. */
+int command_main(int argc, char **argv);
+
+#endif

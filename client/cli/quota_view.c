@@ -1,0 +1,344 @@
+/* Everything about an account is shown from one answer of the server, so the numbers of a card belong together. */
+#include "client/cli/quota_view.h"
+
+#include "base/clock.h"
+#include "client/cli/columns.h"
+#include "client/cli/money.h"
+#include "client/cli/table.h"
+#include "client/cli/view.h"
+#include "client/cli/when.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const char *quota_view_kind(unsigned kind) {
+    static const char *const names[] = {NULL, "reserve", "commit", "release", "settle", "pledge", "withdraw", "energy"};
+    return kind < sizeof names / sizeof names[0] && names[kind] != NULL ? names[kind] : "operation";
+}
+
+const char *quota_view_state(unsigned state) {
+    static const char *const names[] = {"final", "open", "committed", "released", "expired"};
+    return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
+}
+
+const char *quota_view_time(int64_t ms, char buffer[QUOTA_VIEW_TIME]) {
+    char text[CLOCK_TIME_TEXT];
+    buffer[0] = '\0';
+    if (ms <= 0) return buffer;
+    clock_format_ms(ms, text); /* 2026-11-24T19:05:03.120+08:00 → 2026-11-24 19:05:03 */
+    snprintf(buffer, QUOTA_VIEW_TIME, "%.10s %.8s", text, text + 11);
+    return buffer;
+}
+
+/* ------------------------------------------------------------------ show */
+
+static void flags_json(jout *j, unsigned warning, unsigned flags) {
+    jout_int(j, "warning", warning);
+    jout_bool(j, "covered", (flags & XINYI_QUOTA_COVERED) != 0);
+    jout_bool(j, "exempt", (flags & XINYI_QUOTA_EXEMPT) != 0);
+    jout_bool(j, "suspended", (flags & XINYI_QUOTA_SUSPENDED) != 0);
+    jout_bool(j, "rated", (flags & XINYI_QUOTA_RATED) != 0);
+    jout_bool(j, "short", (flags & XINYI_QUOTA_SHORT) != 0);
+}
+
+static void usage_json(jout *j, uint32_t percent) {
+    if (percent == UINT32_MAX)
+        jout_null(j, "usage_percent"); /* exposure without any limit */
+    else
+        jout_int(j, "usage_percent", percent);
+}
+
+static void time_json(jout *j, const char *key, int64_t ms) {
+    if (ms == 0)
+        jout_null(j, key);
+    else
+        jout_int(j, key, ms);
+}
+
+void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q) {
+    jout_string(j, "subject", subject);
+    jout_string(j, "status", xinyi_status_name(q->status));
+    flags_json(j, q->warning, q->flags);
+    usage_json(j, q->usage_percent);
+#define MEMBER(name) jout_int(j, #name, q->name)
+    MEMBER(base_fen);
+    MEMBER(required_fen);
+    MEMBER(lodged_fen);
+    MEMBER(limit_fen);
+    MEMBER(reserved_fen);
+    MEMBER(committed_fen);
+    MEMBER(used_fen);
+    MEMBER(available_fen);
+    MEMBER(shortfall_fen);
+    time_json(j, "next_expiry_ms", q->next_expiry_ms);
+    MEMBER(factor_bp);
+    MEMBER(unsecured_bp);
+    MEMBER(energy_12m_mwh);
+    MEMBER(wholesale_2m_mwh);
+    MEMBER(retail_2m_mwh);
+    MEMBER(forecast_12m_mwh);
+    MEMBER(open_reservations);
+    MEMBER(instrument_count);
+    MEMBER(policy_version);
+    MEMBER(account_version);
+#undef MEMBER
+}
+
+static void money_line(table *card, const char *name, int64_t fen, const char *paint, const char *remark) {
+    char text[MONEY_TEXT];
+    table_row(card);
+    table_cell(card, name);
+    table_cell_painted(card, money_format(fen, text), paint);
+    table_cell(card, remark);
+}
+
+static void text_line(table *card, const char *name, const char *value, const char *paint, const char *remark) {
+    table_row(card);
+    table_cell(card, name);
+    table_cell_painted(card, value, paint);
+    table_cell(card, remark);
+}
+
+static void standing(table *card, const xinyi_quota *q) {
+    if (q->status != 0)
+        text_line(card, "standing", xinyi_status_text(q->status), "red", "");
+    else if ((q->flags & XINYI_QUOTA_SUSPENDED) != 0)
+        text_line(card, "standing", "suspended", "red", "no new exposure; reducing is allowed");
+    else if ((q->flags & XINYI_QUOTA_COVERED) == 0)
+        text_line(card, "standing", "not covered", "yellow", "the program does not cover this market role");
+    else if ((q->flags & XINYI_QUOTA_EXEMPT) != 0)
+        text_line(card, "standing", "exempt", "green", "no guarantee is asked, the limit is not checked");
+    else if ((q->flags & XINYI_QUOTA_RATED) == 0)
+        text_line(card, "standing", "unrated", "yellow", "no market grade: no new exposure");
+    else
+        text_line(card, "standing", "covered", NULL, "");
+}
+
+static void usage_line(table *card, const xinyi_quota *q) {
+    char text[32];
+    static const char *const remarks[] = {"", "warning level 1", "warning level 2",
+                                          "warning level 3: new exposure is refused"};
+    static const char *const paints[] = {NULL, "yellow", "yellow", "red"};
+    unsigned level = q->warning < 4 ? q->warning : 3;
+    if (q->usage_percent == UINT32_MAX)
+        snprintf(text, sizeof text, "exposure without limit");
+    else
+        snprintf(text, sizeof text, "%u%%", q->usage_percent);
+    text_line(card, "usage", text, paints[level], remarks[level]);
+}
+
+static void count_line(table *card, const char *name, int64_t value, const char *unit) {
+    char count[MONEY_TEXT], text[MONEY_TEXT + 8];
+    snprintf(text, sizeof text, "%s%s", money_format_count(value, count), unit);
+    text_line(card, name, text, NULL, "");
+}
+
+static void required_lines(table *card, const xinyi_quota *q) {
+    char remark[96], percent[VIEW_TEXT], money[MONEY_TEXT];
+    remark[0] = '\0';
+    if (q->factor_bp != 0)
+        snprintf(remark, sizeof remark, "base %s × %s", money_format(q->base_fen, money),
+                 view_percent(q->factor_bp, percent));
+    money_line(card, "required", q->required_fen, NULL, remark);
+    remark[0] = '\0';
+    if (q->shortfall_fen > 0) snprintf(remark, sizeof remark, "short by %s", money_format(q->shortfall_fen, money));
+    money_line(card, "lodged", q->lodged_fen, q->shortfall_fen > 0 ? "yellow" : NULL, remark);
+    remark[0] = '\0';
+    if (q->unsecured_bp != 0) snprintf(remark, sizeof remark, "lodged + %s", view_percent(q->unsecured_bp, percent));
+    money_line(card, "limit", q->limit_fen, NULL, remark);
+}
+
+bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q) {
+    char text[128], reserved[MONEY_TEXT], committed[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
+    table *card = table_card(3, c->color);
+    text_line(card, "subject", subject, NULL, "");
+    standing(card, q);
+    if (q->status == 0) {
+        required_lines(card, q);
+        snprintf(text, sizeof text, "reserved %s + committed %s", money_format(q->reserved_fen, reserved),
+                 money_format(q->committed_fen, committed));
+        money_line(card, "used", q->used_fen, NULL, text);
+        money_line(card, "available", q->available_fen, q->available_fen > 0 ? "green" : "red", "");
+        usage_line(card, q);
+        count_line(card, "energy, 12 months", q->energy_12m_mwh, " MWh");
+        count_line(card, "wholesale, 2 months", q->wholesale_2m_mwh, " MWh");
+        count_line(card, "retail, 2 months", q->retail_2m_mwh, " MWh");
+        if (q->energy_12m_mwh == 0 && q->wholesale_2m_mwh == 0 && q->retail_2m_mwh == 0)
+            count_line(card, "forecast, 12 months", q->forecast_12m_mwh, " MWh");
+        count_line(card, "open reservations", q->open_reservations, "");
+        text[0] = '\0';
+        if (q->next_expiry_ms != 0)
+            snprintf(text, sizeof text, "the next one ends %s", quota_view_time(q->next_expiry_ms, moment));
+        count_line(card, "instruments", q->instrument_count, "");
+        if (text[0] != '\0') text_line(card, "", "", NULL, text);
+        snprintf(text, sizeof text, "policy version %u, account version %u", q->policy_version, q->account_version);
+        text_line(card, "as of", text, NULL, "");
+    }
+    bool ok = table_print(card);
+    table_destroy(&card);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ check */
+
+void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a) {
+    jout_string(j, "subject", subject);
+    jout_bool(j, "fits", a->status == 0);
+    jout_string(j, "status", xinyi_status_name(a->status));
+    jout_int(j, "amount_fen", amount_fen);
+    flags_json(j, a->warning, a->flags);
+    usage_json(j, a->usage_percent);
+    jout_int(j, "required_fen", a->required_fen);
+    jout_int(j, "limit_fen", a->limit_fen);
+    jout_int(j, "used_fen", a->used_fen);
+    jout_int(j, "available_fen", a->available_fen);
+    jout_int(j, "policy_version", a->policy_version);
+    jout_int(j, "account_version", a->account_version);
+}
+
+void quota_view_check_sentence(const cli *c, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a) {
+    char asked[MONEY_TEXT], available[MONEY_TEXT];
+    money_format(amount_fen, asked);
+    money_format(a->available_fen, available);
+    if (subject != NULL) printf("%s  ", subject);
+    if (a->status != 0)
+        printf("%sdoes not fit%s: %s: asked %s, available %s\n", cli_paint(c, "31"), cli_paint(c, "0"),
+               xinyi_status_text(a->status), asked, available);
+    else if ((a->flags & XINYI_QUOTA_EXEMPT) != 0)
+        printf("%sfits%s: %s; the subject is exempt from the guarantee\n", cli_paint(c, "32"), cli_paint(c, "0"),
+               asked);
+    else
+        printf("%sfits%s: %s of %s available\n", cli_paint(c, "32"), cli_paint(c, "0"), asked, available);
+    if (a->warning > 0 && a->status == 0) printf("warning level %u: usage is %u%%\n", a->warning, a->usage_percent);
+}
+
+/* ------------------------------------------------------------------ operations */
+
+static const char *subject_text(const xinyi_subject *s, char buffer[SUBJECT_TEXT]) {
+    return cli_subject_text(s, buffer);
+}
+
+static bool has_target(unsigned kind) { return kind == XINYI_COMMIT || kind == XINYI_RELEASE; }
+static bool has_amount(unsigned kind) {
+    return kind == XINYI_RESERVE || kind == XINYI_COMMIT || kind == XINYI_SETTLE || kind == XINYI_PLEDGE;
+}
+
+static void request_json(jout *j, const xinyi_operation *op) {
+    char text[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT];
+    jout_string(j, "operation", xinyi_operation_format(&op->id, hex));
+    jout_string(j, "kind", quota_view_kind(op->kind));
+    jout_string(j, "subject", subject_text(&op->subject, text));
+    jout_string(j, "program", op->program == XINYI_PROGRAM_POWER ? "power" : "unknown");
+    if (has_target(op->kind)) jout_string(j, "reservation", xinyi_operation_format(&op->target, hex));
+    if (op->kind == XINYI_PLEDGE || op->kind == XINYI_WITHDRAW) {
+        char number[24];
+        snprintf(number, sizeof number, "%llu", (unsigned long long)op->instrument);
+        jout_raw(j, "instrument", number);
+    }
+    if (op->kind == XINYI_PLEDGE) jout_string(j, "instrument_kind", columns_instrument_name(op->instrument_kind));
+    if (op->kind == XINYI_ENERGY) {
+        jout_int(j, "energy_12m_mwh", op->amount_fen);
+        jout_int(j, "wholesale_2m_mwh", op->wholesale_2m_mwh);
+        jout_int(j, "retail_2m_mwh", op->retail_2m_mwh);
+        jout_int(j, "forecast_12m_gwh", op->forecast_12m_gwh);
+    }
+}
+
+static void reply_json(jout *j, const xinyi_operation_reply *r) {
+    jout_string(j, "status", xinyi_status_name(r->status));
+    jout_int(j, "amount_fen", r->amount_fen);
+    flags_json(j, r->warning, r->flags);
+    jout_int(j, "limit_fen", r->limit_fen);
+    jout_int(j, "used_fen", r->used_fen);
+    jout_int(j, "available_fen", r->available_fen);
+    time_json(j, "expires_ms", r->expires_ms);
+    jout_int(j, "account_version", r->account_version);
+}
+
+void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r) {
+    request_json(j, op);
+    reply_json(j, r);
+}
+
+static void request_lines(table *card, const xinyi_operation *op) {
+    char text[96], subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], a[WHEN_TEXT], b[WHEN_TEXT];
+    table_pair(card, "operation", xinyi_operation_format(&op->id, hex));
+    table_pair(card, "subject", subject_text(&op->subject, subject));
+    if (has_target(op->kind)) table_pair(card, "reservation", xinyi_operation_format(&op->target, hex));
+    if (op->kind != XINYI_PLEDGE && op->kind != XINYI_WITHDRAW) return;
+    const char *kind = columns_instrument_name(op->instrument_kind);
+    snprintf(text, sizeof text, "%llu%s%s", (unsigned long long)op->instrument, kind != NULL ? ", " : "",
+             kind != NULL ? kind : "");
+    table_pair(card, "instrument", text);
+    if (op->kind == XINYI_PLEDGE && (op->from_hour != 0 || op->to_hour != WHEN_NO_END)) {
+        when_format_hour(op->to_hour, true, b);
+        snprintf(text, sizeof text, "from %s to %s",
+                 op->from_hour == 0 ? "now" : when_format_hour(op->from_hour, false, a), b[0] != '\0' ? b : "no end");
+        table_pair(card, "valid", text);
+    }
+}
+
+static void reply_lines(table *card, const xinyi_operation *op, const xinyi_operation_reply *r) {
+    char text[96], money[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
+    if (has_amount(op->kind)) table_pair(card, "amount", money_format(r->amount_fen, money));
+    if (r->expires_ms != 0) {
+        snprintf(text, sizeof text, "%s (China time)", quota_view_time(r->expires_ms, moment));
+        table_pair(card, "expires", text);
+    }
+    table_pair(card, "limit", money_format(r->limit_fen, money));
+    table_pair(card, "used", money_format(r->used_fen, money));
+    table_pair(card, "available", money_format(r->available_fen, money));
+    if (r->warning > 0) {
+        snprintf(text, sizeof text, "level %u", r->warning);
+        table_pair_painted(card, "warning", text, r->warning >= 3 ? "red" : "yellow");
+    }
+}
+
+bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
+    char text[160];
+    table *card = table_card(2, c->color);
+    snprintf(text, sizeof text, "%s", r->status == 0 ? "done" : xinyi_status_text(r->status));
+    table_pair_painted(card, quota_view_kind(op->kind), text, r->status == 0 ? "green" : "red");
+    request_lines(card, op);
+    reply_lines(card, op, r);
+    bool ok = table_print(card);
+    table_destroy(&card);
+    return ok;
+}
+
+/* ------------------------------------------------------------------ outcome */
+
+void quota_view_outcome_json(jout *j, const xinyi_operation_id *id, const xinyi_outcome_reply *r) {
+    char hex[XINYI_OPERATION_TEXT];
+    if (r->status != 0) {
+        jout_string(j, "operation", xinyi_operation_format(id, hex));
+        jout_bool(j, "known", false);
+        jout_string(j, "status", xinyi_status_name(r->status));
+        return;
+    }
+    request_json(j, &r->request);
+    jout_bool(j, "known", true);
+    jout_string(j, "state", quota_view_state(r->state));
+    jout_int(j, "at_ms", r->at_ms);
+    reply_json(j, &r->reply);
+}
+
+bool quota_view_outcome_card(const cli *c, const xinyi_operation_id *id, const xinyi_outcome_reply *r) {
+    char hex[XINYI_OPERATION_TEXT], moment[QUOTA_VIEW_TIME];
+    if (r->status != 0) {
+        printf("%s  %s: it was not executed, or is forgotten by now\n", xinyi_operation_format(id, hex),
+               xinyi_status_text(r->status));
+        return true;
+    }
+    table *card = table_card(2, c->color);
+    table_pair_painted(card, quota_view_kind(r->request.kind),
+                       r->reply.status == 0 ? "done" : xinyi_status_text(r->reply.status),
+                       r->reply.status == 0 ? "green" : "red");
+    if (r->request.kind == XINYI_RESERVE && r->reply.status == 0) table_pair(card, "state", quota_view_state(r->state));
+    table_pair(card, "executed", quota_view_time(r->at_ms, moment));
+    request_lines(card, &r->request);
+    reply_lines(card, &r->request, &r->reply);
+    bool ok = table_print(card);
+    table_destroy(&card);
+    return ok;
+}
