@@ -47,6 +47,7 @@ LIB_persist  := -lrocksdb -lxxhash
 LIB_server   := -levent_core -levent_pthreads -ljansson -lcrypto
 LIB_client   := -lxxhash
 LIB_cli      := -ljansson -lsmartcols -lcsv -lyaml -lcrypto
+LIB_bench    := -ljansson -lm
 
 # ---------------------------------------------------------------- sources
 # client/ holds the library (client/*.c) and the command line (client/cli/*.c).
@@ -57,8 +58,8 @@ SRC_persist  := $(wildcard persist/*.c)
 SRC_server   := $(filter-out server/main.c,$(wildcard server/*.c))
 SRC_client   := $(wildcard client/*.c)
 SRC_cli      := $(filter-out client/cli/main.c,$(wildcard client/cli/*.c))
-SRC_bench    := $(filter-out bench/micro_%.c,$(wildcard bench/*.c))
-LAYERS       := base engine protocol persist server client cli
+SRC_bench    := $(filter-out bench/main.c bench/micro_%.c,$(wildcard bench/*.c))
+LAYERS       := base engine protocol persist server client cli bench
 
 objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
 lib  = $(B)/lib/lib$(1)-layer.a
@@ -121,6 +122,7 @@ USES_persist  := persist engine base
 USES_server   := server persist engine protocol base
 USES_client   := client protocol base
 USES_cli      := cli client engine protocol base
+USES_bench    := bench client engine protocol base
 
 link_libs = $(foreach u,$(USES_$(1)),$(call lib,$(u)))
 link_sys  = $(foreach u,$(USES_$(1)),$(LIB_$(u)))
@@ -131,8 +133,8 @@ $(B)/xinyid: $(B)/obj/server/main.o $(call link_libs,server)
 $(B)/xinyi: $(B)/obj/client/cli/main.o $(call link_libs,cli)
 	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,cli)
 
-$(B)/xinyi-bench: $(call objs,$(SRC_bench)) $(call lib,client) $(call lib,engine) $(call lib,protocol) $(call lib,base)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_engine) $(LIB_base) -ljansson
+$(B)/xinyi-bench: $(B)/obj/bench/main.o $(call link_libs,bench)
+	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,bench)
 
 # Stand-alone micro-benchmarks: bench/micro_NAME.c becomes build/micro_NAME. Not part of `all`.
 $(B)/micro_%: $(B)/obj/bench/micro_%.o $(call lib,engine) $(call lib,base)
