@@ -70,7 +70,19 @@ static inline uint32_t frame_length(size_t body_bytes) {
 
 /* Completes a frame whose body (body_bytes, at `frame` + FRAME_HEADER) is in place: writes padding, header, checksums.
  * header->length and checksums are computed; `checksum` false sets FRAME_NO_CHECKSUM. Room of frame_length() needed. */
-void frame_finish(uint8_t *frame, frame_header header, size_t body_bytes, bool checksum);
+static inline void frame_finish(uint8_t *frame, frame_header header, size_t body_bytes, bool checksum);
+
+/* The same with the header in three words as on the wire, so that it stays in registers; use frame_finish. */
+void frame_finish_words(uint8_t *frame, uint64_t shape, uint64_t request_id, uint64_t entries, size_t body_bytes,
+                        bool checksum);
+
+static inline void frame_finish(uint8_t *frame, frame_header header, size_t body_bytes, bool checksum) {
+    bool is_reply = (header.flags & FRAME_REPLY) != 0;
+    uint32_t low = is_reply ? header.status | (uint32_t)header.retry_after_ms << 16 : header.deadline_ms;
+    frame_finish_words(frame, (uint64_t)header.type << 32 | (uint64_t)header.flags << 48, header.request_id,
+                       low | (uint64_t)header.entry_length << 32 | (uint64_t)header.entry_count << 48, body_bytes,
+                       checksum);
+}
 
 /* The checksum of the protocol: XXH3-64, low 32 bits. */
 uint32_t frame_checksum(const void *bytes, size_t length);
