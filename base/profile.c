@@ -313,11 +313,30 @@ void profile_init(profile *p, const subject_id *id) {
 
 #define PROFILE_MEMBERS(X)                                                                                             \
     X(32, seq)                                                                                                         \
-    X(32, division) X(16, sector) X(8, form) X(8, roles) X(32, flags) X(16, public_score) X(8, public_grade)           \
-        X(8, market_grade) X(8, tax_grade) X(8, composite_grade) X(16, composite_score) X(32, volunteer_minutes)       \
-            X(16, negative_points) X(16, positive_points) X(8, open_commitments) X(8, broken_commitments)              \
-                X(16, since_day) X(16, change_day) X(16, data_day) X(32, side) X(16, slots[0]) X(16, slots[1])         \
-                    X(16, slots[2]) X(16, slots[3])
+    X(32, division)                                                                                                    \
+    X(16, sector)                                                                                                      \
+    X(8, form)                                                                                                         \
+    X(8, roles)                                                                                                        \
+    X(32, flags)                                                                                                       \
+    X(16, public_score)                                                                                                \
+    X(8, public_grade)                                                                                                 \
+    X(8, market_grade)                                                                                                 \
+    X(8, tax_grade)                                                                                                    \
+    X(8, composite_grade)                                                                                              \
+    X(16, composite_score)                                                                                             \
+    X(32, volunteer_minutes)                                                                                           \
+    X(16, negative_points)                                                                                             \
+    X(16, positive_points)                                                                                             \
+    X(8, open_commitments)                                                                                             \
+    X(8, broken_commitments)                                                                                           \
+    X(16, since_day)                                                                                                   \
+    X(16, change_day)                                                                                                  \
+    X(16, data_day)                                                                                                    \
+    X(32, side)                                                                                                        \
+    X(16, slots[0])                                                                                                    \
+    X(16, slots[1])                                                                                                    \
+    X(16, slots[2])                                                                                                    \
+    X(16, slots[3])
 
 void profile_encode(const profile *p, uint8_t to[PROFILE_SIZE]) {
     profile clean = *p;

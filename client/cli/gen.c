@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,7 @@
 #define PROGRESS_ROWS UINT64_C(1000000)
 #define DEFAULT_DAY "2026-11-01" /* fixed, so that the output never depends on the clock */
 
-static const char help[] =
+const char gen_help[] =
     "usage: xinyi gen --subjects N --output FILE [options]\n"
     "\n"
     "Writes a synthetic province as CSV for `xinyi import`: the same options give the same bytes, everywhere.\n"
@@ -281,12 +280,13 @@ static void summary(const gen_options *o, const province_counts *c, const char *
             clock_format_day(o->province.day, date));
 }
 
-int cmd_gen(int argc, char **argv) {
+int gen_run(int argc, char **argv, bool json) {
     gen_options o;
     int code = parse_options(&o, argc, argv);
     if (code != 0) return code;
+    o.json |= json;
     if (o.help) {
-        fputs(help, stdout);
+        fputs(gen_help, stdout);
         return fflush(stdout) == 0 ? 0 : failed("write", "standard output");
     }
     province *p = NULL;
@@ -305,3 +305,5 @@ int cmd_gen(int argc, char **argv) {
     province_destroy(&p);
     return code;
 }
+
+int cmd_gen(int argc, char **argv) { return gen_run(argc, argv, false); }

