@@ -1,0 +1,281 @@
+/* Synchronous calls, on top of the pipeline: a call for many subjects becomes as many frames as it takes, all on their
+ * way together, each answer put in its place in the caller's array. */
+#include "client/internal.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define CALL_BYTES (128u << 10) /* of entries of one frame, so that many frames are on their way */
+
+static void on_call(xinyi *x, const slot *s, const answer *a) {
+    (void)x;
+    call *c = s->call;
+    c->remaining--;
+    if (a->status != 0) {
+        if (c->status == 0) c->status = a->status;
+        return;
+    }
+    size_t wire = message_find(s->type)->reply_entry;
+    c->counted += a->count;
+    for (size_t i = 0; i < a->count; i++) c->convert(a->entries + i * wire, (uint8_t *)s->out + i * c->stride);
+    if ((s->type == MESSAGE_SCAN || s->type == MESSAGE_QUOTA_SCAN) && a->count > 0)
+        memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
+}
+
+static int wait_for(xinyi *x, call *c) {
+    int result = c->remaining > 0 ? xinyi_flush(x) : 0;
+    return result != 0 ? result : c->status;
+}
+
+/* Encodes entry i of a call. */
+typedef struct encoder {
+    void (*encode)(const struct encoder *e, size_t i, uint8_t *to);
+    const void *entries;
+    unsigned a, b;
+} encoder;
+
+static int call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
+                     void (*convert)(const uint8_t *, void *)) {
+    if (x->broken != 0) return x->broken;
+    if (x->in_callback) return client_fail(x, STATUS_OVERLOADED, "a synchronous call inside a callback");
+    int result = xinyi_flush(x); /* answers of pipelined requests go to their callback first */
+    call c = {.stride = stride, .convert = convert};
+    size_t entry = message_find(type)->request_entry, part = CALL_BYTES / entry;
+    if (part > x->max_entries) part = x->max_entries;
+    for (size_t at = 0; result == 0 && c.status == 0 && at < count; at += part) {
+        size_t n = count - at < part ? count - at : part;
+        slot *s = client_slot(x);
+        if (s == NULL) return x->broken;
+        uint8_t *to = client_entries(x, type, n);
+        if (to == NULL) {
+            client_break(x, STATUS_NO_MEMORY, "out of memory"); /* half of a call must not stay on its way */
+            return STATUS_NO_MEMORY;
+        }
+        for (size_t i = 0; i < n; i++) e->encode(e, at + i, to + i * entry);
+        s->call = &c;
+        s->out = (uint8_t *)out + at * stride;
+        c.remaining++;
+        result = client_queue(x, s, type, n, on_call);
+    }
+    return result != 0 ? result : wait_for(x, &c);
+}
+
+#define ENTRIES(type) ((const type *)e->entries)[i]
+static void encode_one_decide(const encoder *e, size_t i, uint8_t *to) {
+    encode_decide(&ENTRIES(xinyi_subject), e->a, e->b, to);
+}
+static void encode_one_get(const encoder *e, size_t i, uint8_t *to) { encode_get(&ENTRIES(xinyi_subject), e->b, to); }
+static void encode_one_show(const encoder *e, size_t i, uint8_t *to) {
+    encode_quota(&(xinyi_quota_ask){.subject = ENTRIES(xinyi_subject)}, e->a, e->b, to);
+}
+static void encode_one_check(const encoder *e, size_t i, uint8_t *to) {
+    encode_quota(&ENTRIES(xinyi_quota_ask), e->a, e->b, to);
+}
+static void encode_one_put(const encoder *e, size_t i, uint8_t *to) { encode_put(&ENTRIES(xinyi_put_entry), to); }
+static void encode_one_operation(const encoder *e, size_t i, uint8_t *to) {
+    encode_operation(&ENTRIES(xinyi_operation), to);
+}
+static void encode_one_id(const encoder *e, size_t i, uint8_t *to) { memcpy(to, &ENTRIES(xinyi_operation_id), 16); }
+
+int xinyi_decide(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                 xinyi_decision *out) {
+    encoder e = {encode_one_decide, subjects, scenario, purpose};
+    return call_many(x, MESSAGE_DECIDE, &e, count, out, sizeof *out, decode_decision);
+}
+
+int xinyi_get(xinyi *x, unsigned purpose, const xinyi_subject *subjects, size_t count, xinyi_profile_reply *out) {
+    encoder e = {encode_one_get, subjects, 0, purpose};
+    return call_many(x, MESSAGE_GET, &e, count, out, sizeof *out, decode_profile_reply);
+}
+
+int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, xinyi_put_reply *out) {
+    encoder e = {encode_one_put, entries, 0, 0};
+    return call_many(x, MESSAGE_PUT, &e, count, out, sizeof *out, decode_put_reply);
+}
+
+int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                     xinyi_quota *out) {
+    encoder e = {encode_one_show, subjects, program, purpose};
+    return call_many(x, MESSAGE_QUOTA_SHOW, &e, count, out, sizeof *out, decode_quota_show);
+}
+
+int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
+                      xinyi_quota_answer *out) {
+    encoder e = {encode_one_check, asks, program, purpose};
+    return call_many(x, MESSAGE_QUOTA_CHECK, &e, count, out, sizeof *out, decode_quota_answer);
+}
+
+int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out) {
+    encoder e = {encode_one_operation, operations, 0, 0};
+    return call_many(x, MESSAGE_QUOTA_OPERATE, &e, count, out, sizeof *out, decode_operation_reply);
+}
+
+int xinyi_outcome(xinyi *x, const xinyi_operation_id *ids, size_t count, xinyi_outcome_reply *out) {
+    encoder e = {encode_one_id, ids, 0, 0};
+    return call_many(x, MESSAGE_QUOTA_OUTCOME, &e, count, out, sizeof *out, decode_outcome);
+}
+
+/* ------------------------------------------------------------------ walks */
+
+static int call_scan(xinyi *x, unsigned type, unsigned purpose, uint64_t *cursor, void *out, size_t stride,
+                     size_t *count, void (*convert)(const uint8_t *, void *)) {
+    size_t room = *count;
+    *count = 0;
+    int result = xinyi_flush(x);
+    if (result != 0 || room == 0) return result;
+    slot *s = client_slot(x);
+    uint8_t *to = s != NULL ? client_entries(x, type, 1) : NULL;
+    if (to == NULL) return x->broken != 0 ? x->broken : client_break(x, STATUS_NO_MEMORY, "out of memory");
+    wire_scan w = {
+        .cursor = *cursor, .max = room < x->max_entries ? (uint32_t)room : x->max_entries, .purpose = purpose};
+    memcpy(to, &w, sizeof w);
+    call c = {.remaining = 1, .stride = stride, .convert = convert, .cursor = *cursor};
+    s->call = &c;
+    s->out = out;
+    s->tag = w.max;
+    result = client_queue(x, s, type, 1, on_call);
+    if (result == 0) result = wait_for(x, &c);
+    if (result != 0) return result;
+    *cursor = c.cursor;
+    *count = c.counted;
+    return 0;
+}
+
+int xinyi_scan(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_profile *out, size_t *count) {
+    return call_scan(x, MESSAGE_SCAN, purpose, cursor, out, sizeof *out, count, decode_scan);
+}
+
+int xinyi_scan_accounts(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_account *out, size_t *count) {
+    return call_scan(x, MESSAGE_QUOTA_SCAN, purpose, cursor, out, sizeof *out, count, decode_account);
+}
+
+/* ------------------------------------------------------------------ documents */
+
+static void on_document(xinyi *x, const slot *s, const answer *a) {
+    call *c = s->call;
+    c->remaining = 0;
+    c->status = a->status;
+    if (a->status != 0) return;
+    const char *text = (const char *)a->frame->body;
+    size_t length = a->frame->body_length;
+    if (s->type == MESSAGE_EXPLAIN) {
+        size_t offset = 0;
+        uint16_t code;
+        if (message_document_next(a->frame, &offset, &code, &text, &length) != STATUS_OK) code = STATUS_BAD_ENTRY;
+        if (code != STATUS_OK && length == 0) c->status = client_fail(x, code, "%s: %s", x->address, status_text(code));
+        if (code == STATUS_BAD_ENTRY) return;
+    }
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\0')) length--;
+    buf_clear(&x->document);
+    buf_append(&x->document, text, length);
+}
+
+static int call_document(xinyi *x, unsigned type, const uint8_t *entry, const char **document) {
+    int result = xinyi_flush(x);
+    if (result != 0) return result;
+    slot *s = client_slot(x);
+    size_t count = entry != NULL ? 1 : 0;
+    uint8_t *to = s != NULL ? client_entries(x, type, count) : NULL;
+    if (to == NULL) return x->broken != 0 ? x->broken : client_break(x, STATUS_NO_MEMORY, "out of memory");
+    if (entry != NULL) memcpy(to, entry, message_find(type)->request_entry);
+    call c = {.remaining = 1};
+    s->call = &c;
+    result = client_queue(x, s, type, count, on_document);
+    if (result == 0) result = wait_for(x, &c);
+    if (document != NULL) *document = result == 0 ? buf_cstr(&x->document) : NULL;
+    return result;
+}
+
+int xinyi_ping(xinyi *x) { return call_document(x, MESSAGE_PING, NULL, NULL); }
+int xinyi_info(xinyi *x, const char **document) { return call_document(x, MESSAGE_INFO, NULL, document); }
+int xinyi_stats(xinyi *x, const char **document) { return call_document(x, MESSAGE_STATS, NULL, document); }
+int xinyi_policy_info(xinyi *x, const char **document) { return call_document(x, MESSAGE_POLICY_INFO, NULL, document); }
+
+int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subject, const char **document) {
+    uint8_t entry[sizeof(wire_decide)];
+    encode_decide(subject, scenario, purpose, entry);
+    return call_document(x, MESSAGE_EXPLAIN, entry, document);
+}
+
+/* ------------------------------------------------------------------ ids and texts */
+
+const char *xinyi_status_text(int code) { return status_text((unsigned)code); }
+const char *xinyi_status_name(int code) { return status_name((unsigned)code); }
+
+int xinyi_subject_parse(const char *text, xinyi_subject *out) {
+    subject_id id;
+    subject_finding found = subject_parse(text, strlen(text), clock_day_of_ms(clock_wall_ms()), &id);
+    if (subject_verdict_is_error(found.verdict)) {
+        char why[256];
+        client_set_thread_error("%s: %s", text, subject_explain(&found, text, why, sizeof why));
+        return STATUS_BAD_SUBJECT;
+    }
+    memcpy(out->bytes, id.bytes, sizeof out->bytes);
+    return 0;
+}
+
+const char *xinyi_subject_format(const xinyi_subject *subject, char buffer[XINYI_SUBJECT_TEXT]) {
+    subject_id id;
+    memcpy(id.bytes, subject->bytes, sizeof id.bytes);
+    if (!subject_is_valid(&id)) {
+        snprintf(buffer, XINYI_SUBJECT_TEXT, "invalid");
+        return buffer;
+    }
+    return subject_format(&id, buffer);
+}
+
+/* Random bytes are fetched a few kilobytes at a time; a fork must not hand out the parent's again. */
+static void random_bytes(uint8_t *to, size_t n) {
+    static _Thread_local uint8_t pool[4096];
+    static _Thread_local size_t used = sizeof pool;
+    static _Thread_local pid_t owner;
+    if (used + n > sizeof pool || owner != getpid()) {
+        for (size_t got = 0; got < sizeof pool;) {
+            ssize_t r = getrandom(pool + got, sizeof pool - got, 0);
+            if (r > 0) got += (size_t)r;
+        }
+        used = 0;
+        owner = getpid();
+    }
+    memcpy(to, pool + used, n);
+    memset(pool + used, 0, n);
+    used += n;
+}
+
+xinyi_operation_id xinyi_operation_new(void) {
+    xinyi_operation_id id;
+    uint64_t ms = (uint64_t)clock_wall_ms();
+    for (int i = 5; i >= 0; i--, ms >>= 8) id.bytes[i] = (uint8_t)ms;
+    random_bytes(id.bytes + 6, 10);
+    return id;
+}
+
+const char *xinyi_operation_format(const xinyi_operation_id *id, char buffer[XINYI_OPERATION_TEXT]) {
+    for (unsigned i = 0; i < sizeof id->bytes; i++) snprintf(buffer + i * 2, 3, "%02x", id->bytes[i]);
+    return buffer;
+}
+
+static int hex_digit(char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+int xinyi_operation_parse(const char *text, xinyi_operation_id *out) {
+    if (strlen(text) != 32) goto bad;
+    for (unsigned i = 0; i < 16; i++) {
+        int high = hex_digit(text[i * 2]), low = hex_digit(text[i * 2 + 1]);
+        if (high < 0 || low < 0) goto bad;
+        out->bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return 0;
+bad:
+    client_set_thread_error("'%s' is not an operation id: 32 hexadecimal digits", text);
+    return STATUS_SYNTAX;
+}

@@ -1,0 +1,107 @@
+/* Inside libxinyi: a connection, its buffers, and the requests on their way. */
+#ifndef XINYI_CLIENT_INTERNAL_H
+#define XINYI_CLIENT_INTERNAL_H
+
+#include "base/buf.h"
+#include "client/xinyi.h"
+#include "protocol/message.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+#define CLIENT_INPUT (256u << 10)       /* one read */
+#define CLIENT_OUTPUT_HIGH (256u << 10) /* queued bytes at which sending begins by itself */
+#define CLIENT_IN_FLIGHT 256            /* default of max_in_flight */
+#define CLIENT_TIMEOUT_MS 5000
+
+/* Entries of a reply, in the wire's layout, `stride` apart; count as asked except in scans. NULL entries: the request
+ * failed with status. */
+typedef struct answer {
+    int status;
+    const char *error;
+    const frame_view *frame; /* NULL if there is no frame (the connection broke) */
+    size_t count;
+    const uint8_t *entries; /* 8-aligned, exactly the layout's length apart */
+} answer;
+
+typedef struct slot slot;
+typedef void (*on_answer)(xinyi *x, const slot *s, const answer *a);
+
+/* A request on its way (tag: the caller's, or the room of a scan). Its id on the wire is (generation << 32 | slot
+ * number): an answer to an older use of the slot is recognised. */
+struct slot {
+    on_answer answered; /* NULL: free */
+    void *out;          /* synchronous calls: where entries go */
+    struct call *call;
+    uint64_t tag;
+    uint32_t generation, next_free;
+    uint16_t count;
+    uint8_t type;
+};
+
+/* A synchronous call, over as many frames as it takes. */
+typedef struct call {
+    int status;       /* first failure of a whole frame */
+    size_t remaining; /* frames without an answer */
+    size_t counted;   /* entries that came (scans) */
+    size_t stride;    /* bytes of an entry in the caller's array */
+    void (*convert)(const uint8_t *wire, void *out);
+    uint64_t cursor;
+} call;
+
+struct xinyi {
+    int fd;
+    int broken; /* status that ended the connection, 0 while it lives */
+    char address[160];
+    char cluster[LIMIT_NAME_MAX + 1];
+    char error[320];
+    uint32_t max_frame, max_entries, timeout_ms;
+    bool no_checksum, in_callback;
+    buf out, in, scratch, document;
+    size_t out_sent; /* of out */
+    slot *slots;
+    uint32_t slot_count, free_slot;
+    size_t in_flight;
+    xinyi_on_reply on_reply;
+    void *context;
+};
+
+/* connection.c */
+int client_fail(xinyi *x, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* One error for this thread, for calls without a connection. */
+void client_set_thread_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Ends the connection: every request in flight is answered with the status. Returns it. */
+int client_break(xinyi *x, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Sends what it can, takes what is there; waits up to wait_ms if neither moved. *moved tells whether bytes did. */
+int client_pump(xinyi *x, int wait_ms, bool *moved);
+
+/* pipeline.c */
+/* A free slot, taking answers while all are in use; NULL when the connection broke (x->broken). */
+slot *client_slot(xinyi *x);
+uint64_t client_request_id(const xinyi *x, const slot *s);
+/* Room for a request's entries behind the queued output; NULL without memory. client_queue completes the frame. */
+uint8_t *client_entries(xinyi *x, unsigned type, size_t count);
+/* Queues the frame whose entries were just written and counts it as on its way. */
+int client_queue(xinyi *x, slot *s, unsigned type, size_t count, on_answer answered);
+/* Looks at the frames that have arrived. */
+int client_take_frames(xinyi *x);
+/* Answers every request in flight with a status: the connection is gone. */
+void client_drop_all(xinyi *x, int code);
+
+/* encode.c: public structs to and from the wire's */
+void encode_decide(const xinyi_subject *subject, unsigned scenario, unsigned purpose, uint8_t *to);
+void encode_get(const xinyi_subject *subject, unsigned purpose, uint8_t *to);
+void encode_quota(const xinyi_quota_ask *ask, unsigned program, unsigned purpose, uint8_t *to);
+void encode_put(const xinyi_put_entry *entry, uint8_t *to);
+void encode_operation(const xinyi_operation *o, uint8_t *to);
+void decode_decision(const uint8_t *wire, void *out);
+void decode_profile_reply(const uint8_t *wire, void *out);
+void decode_put_reply(const uint8_t *wire, void *out);
+void decode_scan(const uint8_t *wire, void *out);
+void decode_quota_show(const uint8_t *wire, void *out);
+void decode_quota_answer(const uint8_t *wire, void *out);
+void decode_operation_reply(const uint8_t *wire, void *out);
+void decode_outcome(const uint8_t *wire, void *out);
+void decode_account(const uint8_t *wire, void *out);
+
+#endif
