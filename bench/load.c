@@ -373,7 +373,8 @@ static void *work(void *argument) {
         run_ready(w, now);
         run_events(w, next_wait(w, now, measuring ? w->end_ns : w->start_ns));
     }
-    if (now < w->end_ns) w->end_ns = now; /* every connection broke */
+    if (w->o->rate > 0) run_ready(w, now); /* what became due in the last turn */
+    if (now < w->end_ns) w->end_ns = now;  /* every connection broke */
     if (measuring) {
         w->result.cpu_seconds = thread_cpu() - w->cpu_at_start;
         w->result.seconds = (double)(w->end_ns - w->start_ns) / 1e9;

@@ -190,7 +190,7 @@ int options_parse(int argc, char **argv, bench_options *o) {
         {"threads", 1, BENCH_THREADS_MAX, NULL, &o->threads, NULL},
         {"seconds", 0.1, 86400, &o->seconds, NULL, NULL},
         {"warmup", 0, 3600, &o->warmup, NULL, NULL},
-        {"rate", 1, 1e9, &o->rate, NULL, NULL},
+        {"rate", 1, 1e8, &o->rate, NULL, NULL},
         {"mix", 0, 100, &o->mix, NULL, NULL},
         {"theta", 0, 10, &o->theta, NULL, NULL},
         {"seed", 0, 9007199254740992.0, NULL, NULL, &o->seed},

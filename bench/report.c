@@ -20,7 +20,8 @@ static double per_second(const load_result *r, uint64_t n) { return r->seconds >
 static uint64_t ops(const load_result *r) { return r->done + r->refused + r->write_done; }
 
 static bool fell_behind(const bench_options *o, const load_result *r) {
-    return o->rate > 0 && (per_second(r, ops(r) + r->errors) < o->rate * HELD || r->unsent > 0);
+    return o->rate > 0 &&
+           (per_second(r, ops(r) + r->errors) < o->rate * HELD || (double)r->unsent > (double)r->due * (1 - HELD));
 }
 
 static double us(uint64_t ns) { return (double)ns / 1000.0; }
