@@ -55,3 +55,10 @@ const char *policy_suggest_text(const char *word, size_t length, const char *con
         buffer[0] = 0;
     return buffer;
 }
+
+int policy_shown(const char *text, size_t length) {
+    if (length <= 48) return (int)length;
+    int n = 48;
+    while (n > 0 && ((unsigned char)text[n] & 0xC0) == 0x80) n--;
+    return n;
+}

@@ -111,8 +111,6 @@ static status refuse_wide(const char *text, size_t length, sfeel_error *error) {
     return STATUS_OK;
 }
 
-static int shown(size_t length) { return length < 40 ? (int)length : 40; }
-
 /* ------------------------------------------------------------------ values */
 
 static bool all_digits(const char *text, size_t length) {
@@ -126,17 +124,19 @@ static status check_number(const profile_field *field, const char *text, size_t 
     const char *point = memchr(text, '.', length);
     size_t whole = point ? (size_t)(point - text) : length, decimals = point ? length - whole - 1 : 0;
     if (!all_digits(text, whole) || (point && !all_digits(point + 1, decimals)))
-        return fail(error, STATUS_SYNTAX, 0, "'%.*s' is not a number; '%s' takes digits only%s", shown(length), text,
-                    field->name, field->type == PROFILE_HUNDREDTHS ? ", with up to two decimals" : "");
+        return fail(error, STATUS_SYNTAX, 0, "'%.*s' is not a number; '%s' takes digits only%s",
+                    policy_shown(text, length), text, field->name,
+                    field->type == PROFILE_HUNDREDTHS ? ", with up to two decimals" : "");
     if (whole > 1 && text[0] == '0')
         return fail(error, STATUS_SYNTAX, 0,
                     "'%.*s' begins with 0; write numbers without leading zeros and without commas between thousands",
-                    shown(length), text);
+                    policy_shown(text, length), text);
     if (point && field->type != PROFILE_HUNDREDTHS)
-        return fail(error, STATUS_SYNTAX, 0, "'%s' takes whole numbers, not '%.*s'", field->name, shown(length), text);
+        return fail(error, STATUS_SYNTAX, 0, "'%s' takes whole numbers, not '%.*s'", field->name,
+                    policy_shown(text, length), text);
     if (decimals > 2)
         return fail(error, STATUS_SYNTAX, 0, "'%.*s' has more than two decimals; '%s' is kept in hundredths",
-                    shown(length), text, field->name);
+                    policy_shown(text, length), text, field->name);
     return STATUS_OK;
 }
 
@@ -151,8 +151,8 @@ static status outside(const profile_field *field, const char *text, size_t lengt
     sfeel_domain_text(field, domain, sizeof domain);
     if (field->type == PROFILE_ENUM)
         policy_suggest_text(text, length, field->names, (size_t)field->max + 1, near, sizeof near);
-    return fail(error, STATUS_BAD_VALUE, 0, "'%.*s' is not a value of '%s', which is %s%s", shown(length), text,
-                field->name, domain, near);
+    return fail(error, STATUS_BAD_VALUE, 0, "'%.*s' is not a value of '%s', which is %s%s", policy_shown(text, length),
+                text, field->name, domain, near);
 }
 
 status sfeel_parse_value(const profile_field *field, const char *text, size_t length, int64_t *value,
@@ -233,8 +233,9 @@ static status add_range(sfeel_parser *p, size_t from, int64_t low, int64_t high)
     if (high > domain.high) high = domain.high;
     char text[200];
     if (low > high)
-        return fail(p->error, STATUS_BAD_VALUE, from, "'%.*s' is never true: '%s' is %s", shown(p->at - from),
-                    p->text + from, p->field->name, sfeel_domain_text(p->field, text, sizeof text));
+        return fail(p->error, STATUS_BAD_VALUE, from, "'%.*s' is never true: '%s' is %s",
+                    policy_shown(p->text + from, p->at - from), p->text + from, p->field->name,
+                    sfeel_domain_text(p->field, text, sizeof text));
     if (p->count >= LIMIT_POLICY_ALTERNATIVES) return too_many(p, from);
     p->items[p->count++] = (sfeel_range){low, high};
     return STATUS_OK;
@@ -297,12 +298,12 @@ static status read_range(sfeel_parser *p, size_t from) {
     p->at++;
     if (high < low)
         return fail(p->error, STATUS_BAD_VALUE, from, "the range '%.*s' ends before it begins; swap its ends",
-                    shown(p->at - from), p->text + from);
+                    policy_shown(p->text + from, p->at - from), p->text + from);
     if (open_low) low++;
     if (end != ']') high--;
     if (high < low)
-        return fail(p->error, STATUS_BAD_VALUE, from, "the range '%.*s' contains no value", shown(p->at - from),
-                    p->text + from);
+        return fail(p->error, STATUS_BAD_VALUE, from, "the range '%.*s' contains no value",
+                    policy_shown(p->text + from, p->at - from), p->text + from);
     return add_range(p, from, low, high);
 }
 
@@ -369,7 +370,7 @@ static status read_not(sfeel_parser *p, size_t from, bool within_not) {
     complement(p, before);
     if (p->count == before)
         return fail(p->error, STATUS_BAD_VALUE, from, "'%.*s' is never true; to match a missing value write 'missing'",
-                    shown(p->at - from), p->text + from);
+                    policy_shown(p->text + from, p->at - from), p->text + from);
     return STATUS_OK;
 }
 
@@ -442,7 +443,7 @@ status sfeel_parse(const profile_field *field, const char *text, size_t length, 
     if (s != STATUS_OK) return s;
     if (p.at < length)
         return fail(error, STATUS_SYNTAX, p.at, "'%.*s' is not understood here; alternatives are separated by ','",
-                    shown(length - p.at), text + p.at);
+                    policy_shown(text + p.at, length - p.at), text + p.at);
     *out = (sfeel_test){.missing = p.missing};
     return keep(p.items, merge(p.items, p.count), memory, out);
 }

@@ -216,6 +216,8 @@ table_verdict table_plan_covered(const table_plan *plan, unsigned row, unsigned 
             for (unsigned w = 0; w < plan->words; w++) s.rest[c][w] &= axis->bits[(size_t)i * plan->words + w];
         }
     }
+    for (unsigned r = before; r-- > 0;)
+        if (bit(s.rest[0], r)) hole->alone = r + 1;
     return descend(&s, 0, s.rest[plan->columns]);
 }
 

@@ -46,6 +46,7 @@ status table_plan_make(const table_spec *spec, size_t max_bytes, policy_arena *m
 typedef struct table_point {
     int64_t values[LIMIT_POLICY_COLUMNS]; /* PROFILE_MISSING among them */
     bool matters[LIMIT_POLICY_COLUMNS];   /* false: any value will do */
+    unsigned alone; /* of COVERED: a row that covers all by itself, counted from 1; 0 if it takes several */
 } table_point;
 
 typedef enum table_verdict { TABLE_COVERED, TABLE_UNCOVERED, TABLE_UNDECIDED } table_verdict;

@@ -1,0 +1,215 @@
+/* Policy sets: loading files into one, and what is in it. A set is one arena; compiled tables, outputs and texts lie in
+ * it in the order of the files, so that what one decision needs lies together.
+ *
+ * Invariants: items are ordered by scenario and day, periods of one scenario do not overlap, every table is compiled,
+ * every reference (benefit, row, field) was resolved at load. */
+#include "engine/policy.h"
+
+#include "base/check.h"
+#include "engine/policy_load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define WORK_MAX UINT64_C(1000000000) /* words looked at to decide completeness: about a second at most */
+
+/* ------------------------------------------------------------------ hash */
+
+static const char *last_part(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int by_last_part(const void *a, const void *b) {
+    const policy_file *x = *(const policy_file *const *)a, *y = *(const policy_file *const *)b;
+    int order = strcmp(last_part(x->name), last_part(y->name));
+    size_t shorter = x->length < y->length ? x->length : y->length;
+    if (order == 0 && shorter) order = memcmp(x->text, y->text, shorter);
+    return order ? order : (x->length > y->length) - (x->length < y->length);
+}
+
+static void add_sized(XXH3_state_t *state, const void *bytes, size_t size) {
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)size >> (8 * i));
+    XXH3_128bits_update(state, length, sizeof length);
+    if (size) XXH3_128bits_update(state, bytes, size);
+}
+
+/* Over names (without directories) and texts, each with its length, in order of name: the order in which files are
+ * given does not matter. */
+static status hash_files(const policy_file *files, size_t count, policy_set *set) {
+    const policy_file **sorted = malloc((count + 1) * sizeof *sorted);
+    XXH3_state_t *state = XXH3_createState();
+    status s = sorted && state ? STATUS_OK : STATUS_NO_MEMORY;
+    if (s == STATUS_OK) {
+        for (size_t i = 0; i < count; i++) sorted[i] = &files[i];
+        qsort(sorted, count, sizeof *sorted, by_last_part);
+        XXH3_128bits_reset(state);
+        for (size_t i = 0; i < count; i++) {
+            const char *name = last_part(sorted[i]->name);
+            add_sized(state, name, strlen(name));
+            add_sized(state, sorted[i]->text, sorted[i]->length);
+        }
+        XXH128_hash_t h = XXH3_128bits_digest(state);
+        snprintf(set->hash, sizeof set->hash, "%016llx%016llx", (unsigned long long)h.high64,
+                 (unsigned long long)h.low64);
+        set->hash64 = h.high64;
+    }
+    free(sorted);
+    XXH3_freeState(state);
+    return s;
+}
+
+/* ------------------------------------------------------------------ loading */
+
+static void load_file(policy_loader *l, const policy_file *file, policy *out) {
+    l->file = policy_arena_text(l->keep, file->name, strlen(file->name));
+    l->file_errors = 0;
+    if (!l->file) {
+        l->no_memory = true;
+        return;
+    }
+    if (file->length > LIMIT_POLICY_FILE_BYTES) {
+        policy_say_at(l, POLICY_ERROR, (policy_mark){0, 0}, "the file has more than %u MiB; split it",
+                      LIMIT_POLICY_FILE_BYTES >> 20);
+        return;
+    }
+    policy_node *root;
+    status s = policy_yaml_parse(l, file->text, file->length, &root);
+    if (s == STATUS_NO_MEMORY) l->no_memory = true;
+    if (s == STATUS_OK) policy_parse(l, root, out);
+    if (s == STATUS_OK && l->file_errors == 0 && !l->no_memory) policy_check_tables(l, out);
+    l->no_memory |= l->scratch.failed || l->keep->failed;
+    policy_arena_deinit(&l->scratch);
+}
+
+static void load_files(policy_loader *l, const policy_file *files, size_t count, policy_set *set) {
+    if (count > LIMIT_POLICY_FILES) {
+        policy_say_at(l, POLICY_ERROR, (policy_mark){0, 0}, "%zu policy files; a set has at most %d", count,
+                      LIMIT_POLICY_FILES);
+        return;
+    }
+    set->items = POLICY_ARENA_ARRAY(&set->arena, policy, count);
+    if (!set->items) {
+        l->no_memory = true;
+        return;
+    }
+    for (size_t i = 0; i < count && !l->no_memory; i++) load_file(l, &files[i], &set->items[i]);
+    if (l->no_memory) return;
+    set->count = count;
+    policy_check_set(l, set->items, count);
+}
+
+static int by_place(const void *a, const void *b) {
+    const policy_finding *x = a, *y = b;
+    if (!x->file[0] != !y->file[0]) return x->file[0] ? -1 : 1; /* what is about the whole set comes last */
+    int order = strcmp(x->file, y->file);
+    if (order == 0) order = (x->line > y->line) - (x->line < y->line);
+    if (order == 0) order = (x->column > y->column) - (x->column < y->column);
+    if (order == 0) order = (int)y->severity - (int)x->severity;
+    return order ? order : strcmp(x->message, y->message);
+}
+
+static int by_scenario_and_day(const void *a, const void *b) {
+    const policy *x = a, *y = b;
+    if (x->scenario != y->scenario) return x->scenario < y->scenario ? -1 : 1;
+    return (x->from_day > y->from_day) - (x->from_day < y->from_day);
+}
+
+static void index_items(policy_set *set) {
+    if (set->count) qsort(set->items, set->count, sizeof *set->items, by_scenario_and_day);
+    size_t i = 0;
+    for (unsigned s = 0; s <= SCENARIO_MAX + 1; s++) {
+        while (i < set->count && set->items[i].scenario < s) i++;
+        set->first[s] = (uint16_t)i;
+    }
+    for (i = 0; i < set->count; i++)
+        if (set->items[i].guarantee) set->program_of[set->items[i].guarantee->program] = set->items[i].scenario;
+}
+
+status policy_load(const policy_file *files, size_t count, uint32_t version, policy_findings *findings,
+                   policy_set **out) {
+    *out = NULL;
+    policy_set *set = calloc(1, sizeof *set);
+    if (!set) return STATUS_NO_MEMORY;
+    set->version = version;
+    policy_loader l = {.findings = findings, .keep = &set->arena, .work = WORK_MAX};
+    size_t errors = findings->errors;
+    status s = hash_files(files, count, set);
+    if (s == STATUS_OK) load_files(&l, files, count, set);
+    if (findings->count) qsort(findings->items, findings->count, sizeof *findings->items, by_place);
+    if (l.no_memory) s = STATUS_NO_MEMORY;
+    if (s == STATUS_OK && findings->errors > errors) s = STATUS_POLICY_INVALID;
+    policy_arena_deinit(&l.scratch);
+    if (s != STATUS_OK) {
+        policy_destroy(&set);
+        return s;
+    }
+    index_items(set);
+    *out = set;
+    return STATUS_OK;
+}
+
+status policy_empty(policy_set **out) {
+    policy_findings none = {0};
+    status s = policy_load(NULL, 0, 0, &none, out);
+    policy_findings_deinit(&none);
+    return s;
+}
+
+void policy_destroy(policy_set **set) {
+    if (!set || !*set) return;
+    policy_arena_deinit(&(*set)->arena);
+    free(*set);
+    *set = NULL;
+}
+
+/* ------------------------------------------------------------------ what is in it */
+
+uint32_t policy_version(const policy_set *set) { return set->version; }
+const char *policy_hash(const policy_set *set) { return set->hash; }
+uint64_t policy_hash64(const policy_set *set) { return set->hash64; }
+size_t policy_count(const policy_set *set) { return set->count; }
+
+void policy_get_info(const policy_set *set, size_t index, policy_info *out) {
+    CHECK(index < set->count);
+    const policy *p = &set->items[index];
+    const policy_guarantee *g = p->guarantee;
+    *out = (policy_info){.scenario = p->scenario,
+                         .program = g ? g->program : 0,
+                         .id = p->id,
+                         .scenario_name = p->scenario_name,
+                         .title = p->title,
+                         .authority = p->authority,
+                         .legal_basis = p->legal_basis,
+                         .file = p->file,
+                         .from_day = p->from_day,
+                         .to_day = p->to_day,
+                         .benefits = p->benefits,
+                         .benefit_count = p->benefit_count,
+                         .tables = p->table_count + (g ? g->table_count : 0),
+                         .examples = p->example_count + (g ? g->example_count : 0)};
+    for (unsigned t = 0; t < p->table_count; t++) out->rows += p->tables[t].row_count;
+    for (unsigned t = 0; g && t < g->table_count; t++) out->rows += g->tables[t].row_count;
+}
+
+unsigned policy_scenario_find(const policy_set *set, const char *name) {
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->items[i].scenario_name, name) == 0) return set->items[i].scenario;
+    return 0;
+}
+
+const char *policy_scenario_name(const policy_set *set, unsigned scenario) {
+    if (scenario > SCENARIO_MAX || set->first[scenario] == set->first[scenario + 1]) return NULL;
+    return set->items[set->first[scenario]].scenario_name;
+}
+
+const policy_benefit *policy_benefit_of(const policy_set *set, unsigned scenario, unsigned code) {
+    if (scenario > SCENARIO_MAX) return NULL;
+    for (size_t i = set->first[scenario]; i < set->first[scenario + 1]; i++)
+        for (unsigned b = 0; b < set->items[i].benefit_count; b++)
+            if (set->items[i].benefits[b].code == code) return &set->items[i].benefits[b];
+    return NULL;
+}

@@ -1,0 +1,120 @@
+/* A decimal is read as digits and a scale, multiplied out in int64 with checks, and refused if something would be left
+ * over. */
+#include "engine/policy_value.h"
+
+#include "base/limits.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct decimal {
+    int64_t digits; /* the number without its point */
+    unsigned scale; /* digits behind the point */
+} decimal;
+
+static bool say(char *why, const char *text) {
+    snprintf(why, POLICY_WHY_TEXT, "%s", text);
+    return false;
+}
+
+static bool is_digit(const char *text, size_t length, size_t at) {
+    return at < length && text[at] >= '0' && text[at] <= '9';
+}
+
+/* Reads digits and at most one point followed by digits; *used 0 if there are none. */
+static bool read_decimal(const char *text, size_t length, decimal *out, size_t *used, char *why) {
+    *out = (decimal){0};
+    size_t at = 0;
+    bool point = false;
+    for (; is_digit(text, length, at) || (at > 0 && !point && at < length && text[at] == '.'); at++) {
+        if (text[at] == '.') {
+            if (!is_digit(text, length, at + 1)) break;
+            point = true;
+            continue;
+        }
+        if (out->digits > (INT64_MAX - 9) / 10) return say(why, "the number is too large");
+        out->digits = out->digits * 10 + (text[at] - '0');
+        out->scale += point;
+    }
+    *used = at;
+    if (at == 0) return say(why, "a number is expected");
+    if (at > 1 && text[0] == '0' && text[1] != '.') return say(why, "numbers are written without leading zeros");
+    return true;
+}
+
+/* digits / 10^scale × factor, if that is whole. */
+static bool multiply(decimal d, int64_t factor, int64_t *out) {
+    while (d.scale > 0 && factor % 10 == 0) factor /= 10, d.scale--;
+    while (d.scale > 0 && d.digits % 10 == 0) d.digits /= 10, d.scale--;
+    return d.scale == 0 && !__builtin_mul_overflow(d.digits, factor, out);
+}
+
+typedef struct unit {
+    const char *name;
+    int64_t factor;
+} unit;
+
+static const unit MONEY[] = {{"fen", 1},  {"分", 1},         {"yuan", 100},
+                             {"元", 100}, {"万元", 1000000}, {"亿元", 10000000000}};
+
+static bool letter_at(const char *text, size_t length, size_t at) {
+    if (at >= length) return false;
+    unsigned char c = (unsigned char)text[at];
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c >= 0x80;
+}
+
+/* The unit at `at`, spaces before it skipped; NULL if no word stands there. */
+static const unit *find_unit(const unit *units, size_t count, const char *text, size_t length, size_t *at, bool *word) {
+    size_t from = *at;
+    while (from < length && text[from] == ' ') from++;
+    size_t end = from;
+    while (letter_at(text, length, end)) end++;
+    *word = end > from;
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(units[i].name) != end - from || memcmp(units[i].name, text + from, end - from) != 0) continue;
+        *at = end;
+        return &units[i];
+    }
+    return NULL;
+}
+
+bool policy_value_amount(const char *text, size_t length, int64_t *fen, size_t *used, bool *with_unit,
+                         char why[POLICY_WHY_TEXT]) {
+    decimal d;
+    if (!read_decimal(text, length, &d, used, why)) return false;
+    bool word;
+    const unit *u = find_unit(MONEY, sizeof MONEY / sizeof MONEY[0], text, length, used, &word);
+    *with_unit = u != NULL;
+    if (!u && word) return say(why, "unknown unit; write fen, yuan, 分, 元, 万元 or 亿元, or a plain number of fen");
+    if (!u && d.scale) return say(why, "an amount in fen is a whole number; for yuan write a unit: 12.50 yuan");
+    if (!multiply(d, u ? u->factor : 1, fen)) return say(why, "the amount is not a whole number of fen");
+    if (*fen > LIMIT_AMOUNT_FEN) return say(why, "the amount is more than 10000000000000 yuan");
+    return true;
+}
+
+bool policy_value_ratio(const char *text, size_t length, int64_t *bp, char why[POLICY_WHY_TEXT]) {
+    bool negative = length > 0 && text[0] == '-';
+    size_t at = negative, used;
+    decimal d;
+    if (!read_decimal(text + at, length - at, &d, &used, why)) return false;
+    at += used;
+    while (at < length && text[at] == ' ') at++;
+    bool percent = at < length && text[at] == '%';
+    if (at + percent != length) return say(why, "a ratio is written 130% or, in basis points, 13000");
+    if (!percent && d.scale) return say(why, "basis points are whole numbers; write a percentage as 1.5%");
+    if (!multiply(d, percent ? 100 : 1, bp)) return say(why, "percentages have at most two decimals");
+    if (negative) *bp = -*bp;
+    return true;
+}
+
+bool policy_value_duration(const char *text, size_t length, int64_t *ms, char why[POLICY_WHY_TEXT]) {
+    static const unit UNITS[] = {{"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}};
+    decimal d;
+    size_t at;
+    if (!read_decimal(text, length, &d, &at, why)) return false;
+    bool word;
+    const unit *u = find_unit(UNITS, sizeof UNITS / sizeof UNITS[0], text, length, &at, &word);
+    if (!u || at != length) return say(why, "a duration needs a unit: 300 s, 5 min, 1 h or 1 d");
+    if (!multiply(d, u->factor, ms)) return say(why, "the duration is not a whole number of milliseconds");
+    return true;
+}
