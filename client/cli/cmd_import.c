@@ -1,0 +1,188 @@
+/* import: arguments, the file, progress and the summary; the work is in import.c. */
+#include "base/clock.h"
+#include "base/limits.h"
+#include "client/cli/command.h"
+#include "client/cli/import.h"
+#include "client/cli/money.h"
+#include "client/cli/option.h"
+#include "client/cli/progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char help_import[] =
+    "usage: xinyi import FILE [--rejects FILE] [--batch N] [--dry-run]\n"
+    "\n"
+    "Loads a CSV file (UTF-8, with a header; - is standard input): a column subject, any profile fields (xinyi "
+    "fields),\n"
+    "and for guarantee accounts energy_12m_mwh wholesale_2m_mwh retail_2m_mwh forecast_12m_gwh deposit_fen bond_fen\n"
+    "bond_from bond_to other_instruments. An empty cell leaves a field as it is, - clears it. Every row is on disk "
+    "before\n"
+    "it counts; importing the same file again changes nothing.\n"
+    "  --rejects FILE   lines that are refused, with the reason (FILE.rejects); the rest goes in (exit status 4)\n"
+    "  --batch N        rows of one request (2048)\n"
+    "  --dry-run        check the file without a server\n"
+    "\n"
+    "  xinyi import province.csv\n"
+    "  zcat province.csv.gz | xinyi import - --rejects bad.csv\n";
+
+#define BATCH_DEFAULT 2048
+static const char rejects_header[] = "line,reason,original\n";
+
+typedef struct job {
+    cli *c;
+    const char *path; /* as given */
+    char rejects[4096];
+    bool own_name; /* of rejects: ours by convention */
+    size_t batch;
+    bool dry_run;
+    int fd;
+    csv_reader *reader;
+    columns cols;
+    import *work;
+    progress bar;
+} job;
+
+/* A rejects file of an earlier run would be mistaken for this one's. Only what is ours is removed. */
+static void remove_stale_rejects(const job *j) {
+    char start[sizeof rejects_header] = "";
+    if (!j->own_name) return;
+    int fd = open(j->rejects, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    ssize_t n = read(fd, start, sizeof rejects_header - 1);
+    close(fd);
+    if (n == (ssize_t)sizeof rejects_header - 1 && memcmp(start, rejects_header, (size_t)n) == 0) unlink(j->rejects);
+}
+
+static int read_failed(const job *j, status s) {
+    if (s == STATUS_NO_MEMORY) return cli_no_memory(j->c);
+    cli_error(j->c, "cannot read %s: %s", j->path, strerror(errno));
+    return CLI_EXIT_REFUSED;
+}
+
+static int open_file(job *j) {
+    struct stat about;
+    bool standard = strcmp(j->path, "-") == 0;
+    j->fd = standard ? STDIN_FILENO : open(j->path, O_RDONLY | O_CLOEXEC);
+    if (j->fd < 0) return cli_usage(j->c, "cannot open %s: %s", j->path, strerror(errno));
+    if (fstat(j->fd, &about) == 0 && S_ISDIR(about.st_mode)) return cli_usage(j->c, "%s is a directory", j->path);
+    j->reader = csv_reader_create(j->fd);
+    if (j->reader == NULL) return cli_no_memory(j->c);
+    progress_init(&j->bar, j->dry_run ? "check" : "import", S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0);
+    return 0;
+}
+
+static int read_header(job *j) {
+    csv_record header;
+    char why[2048];
+    status s = csv_reader_next(j->reader, &header);
+    if (s == STATUS_END) return cli_usage(j->c, "%s is empty: the first line must name the columns", j->path);
+    if (s != STATUS_OK) return read_failed(j, s);
+    if (columns_from_header(&header, &j->cols, why, sizeof why)) return 0;
+    return cli_usage(j->c, "%s:%llu: %s", j->path, (unsigned long long)header.line, why);
+}
+
+static int read_rows(job *j) {
+    csv_record record;
+    uint64_t since = 0;
+    for (;;) {
+        status s = csv_reader_next(j->reader, &record);
+        if (s == STATUS_END) return import_finish(j->work);
+        if (s != STATUS_OK) {
+            int code = read_failed(j, s);
+            int rest = import_finish(j->work);
+            return rest != 0 ? rest : code;
+        }
+        int code = import_record(j->work, &record);
+        if (code != 0) return code;
+        if (++since < 1024) continue;
+        since = 0;
+        const import_totals *t = import_get_totals(j->work);
+        progress_update(&j->bar, csv_reader_bytes(j->reader), t->rows, t->rejected);
+    }
+}
+
+static void summary_json(job *j, const import_totals *t, double seconds) {
+    char number[32];
+    jout *o = &j->c->out;
+    jout_object(o, NULL);
+    jout_bool(o, "dry_run", j->dry_run);
+    jout_int(o, "rows", (int64_t)t->rows);
+    jout_int(o, "subjects", (int64_t)t->subjects);
+    jout_int(o, "accounts", (int64_t)t->accounts);
+    jout_int(o, "rejected", (int64_t)t->rejected);
+    jout_int(o, "certain_rows", (int64_t)t->certain_rows);
+    jout_string(o, "rejects", import_wrote_rejects(j->work) ? j->rejects : NULL);
+    snprintf(number, sizeof number, "%.3f", seconds);
+    jout_raw(o, "seconds", number);
+    jout_int(o, "rows_per_s", (int64_t)((double)t->rows / (seconds > 0 ? seconds : 1)));
+    jout_end(o);
+    jout_line(o);
+}
+
+static void summary_text(const job *j, const import_totals *t, double seconds) {
+    char rows[MONEY_TEXT], subjects[MONEY_TEXT], accounts_text[MONEY_TEXT], rejected[MONEY_TEXT], rate[MONEY_TEXT];
+    printf("%s %s rows in %.1f s (%s rows/s): %s subjects %s, %s accounts, %s rejected\n",
+           j->dry_run ? "checked" : "imported", money_format_count((int64_t)t->certain_rows, rows), seconds,
+           money_format_count((int64_t)((double)t->certain_rows / (seconds > 0 ? seconds : 1)), rate),
+           money_format_count((int64_t)t->subjects, subjects), j->dry_run ? "to write" : "written",
+           money_format_count((int64_t)t->accounts, accounts_text), money_format_count((int64_t)t->rejected, rejected));
+    if (import_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
+}
+
+static int run(job *j) {
+    int code = open_file(j);
+    if (code != 0 || (code = read_header(j)) != 0) return code;
+    if (!j->dry_run && (code = cli_connect(j->c)) != 0) return code;
+    if (!j->dry_run && j->batch > xinyi_max_entries(j->c->x)) j->batch = xinyi_max_entries(j->c->x);
+    remove_stale_rejects(j);
+    j->work = import_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
+    if (j->work == NULL) return cli_no_memory(j->c);
+    code = read_rows(j);
+    double seconds = progress_seconds(&j->bar);
+    progress_clear(&j->bar);
+    const import_totals *t = import_get_totals(j->work);
+    if (j->c->json)
+        summary_json(j, t, seconds);
+    else
+        summary_text(j, t, seconds);
+    if (code != 0) return code;
+    return t->rejected == 0 ? CLI_EXIT_DONE : CLI_EXIT_PARTLY;
+}
+
+int command_import(cli *c, int argc, char **argv) {
+    const char *rejects = NULL, *batch = NULL;
+    job *j = calloc(1, sizeof *j);
+    if (j == NULL) return cli_no_memory(c);
+    const option_spec specs[] = {
+        {"rejects", NULL, &rejects}, {"batch", NULL, &batch}, {"dry-run", &j->dry_run, NULL}, OPTION_END};
+    int64_t rows = BATCH_DEFAULT;
+    int first, code = option_parse(c, argc, argv, specs, &first);
+    j->c = c;
+    j->fd = -1;
+    if (code == 0 && argc - first != 1) code = cli_usage(c, "give one CSV file, or - for standard input");
+    if (code == 0 && batch != NULL && (!money_parse_count(batch, strlen(batch), LIMIT_ENTRIES_MAX, &rows) || rows == 0))
+        code = cli_usage(c, "--batch is 1 to %d rows, not '%s'", LIMIT_ENTRIES_MAX, batch);
+    if (code == 0) {
+        j->path = argv[first];
+        j->batch = (size_t)rows;
+        j->own_name = rejects == NULL;
+        bool standard = strcmp(j->path, "-") == 0;
+        snprintf(j->rejects, sizeof j->rejects, "%s%s",
+                 rejects != NULL ? rejects
+                 : standard      ? "stdin"
+                                 : j->path,
+                 rejects != NULL ? "" : ".rejects");
+        code = run(j);
+    }
+    import_destroy(&j->work);
+    csv_reader_destroy(&j->reader);
+    if (j->fd > STDIN_FILENO) close(j->fd);
+    free(j);
+    return code;
+}

@@ -1,0 +1,313 @@
+/* policy: check and test read files here and ask the engine's own loader, so what they say is what the server would
+ * say; list asks the server what is active. */
+#include "base/file.h"
+#include "base/limits.h"
+#include "client/cli/command.h"
+#include "client/cli/option.h"
+#include "client/cli/suggest.h"
+#include "client/cli/table.h"
+#include "engine/policy.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char help_policy[] =
+    "usage: xinyi policy check DIR     find every mistake in the *.yaml files of a directory (or in one file)\n"
+    "       xinyi policy test DIR      the same, then run the examples inside the files\n"
+    "       xinyi policy list          what is active on the server\n"
+    "\n"
+    "check and test need no server: they say what the server would say. Findings are file:line:column.\n"
+    "\n"
+    "  xinyi policy check policy\n"
+    "  xinyi policy test policy --json | jq 'select(.ok == false)'\n";
+
+/* ------------------------------------------------------------------ files */
+
+typedef struct texts {
+    policy_file *files;
+    buf *contents;
+    char **paths;
+    size_t count;
+} texts;
+
+static void texts_deinit(texts *t) {
+    for (size_t i = 0; i < t->count; i++) {
+        buf_deinit(&t->contents[i]);
+        free(t->paths[i]);
+    }
+    free(t->files);
+    free(t->contents);
+    free(t->paths);
+    *t = (texts){0};
+}
+
+static int read_text(const cli *c, texts *t, const char *directory, const char *name) {
+    size_t i = t->count;
+    if (asprintf(&t->paths[i], "%s%s%s", directory, directory[0] != '\0' ? "/" : "", name) < 0) return cli_no_memory(c);
+    t->contents[i] = (buf){0};
+    t->count++;
+    errno = 0;
+    status s = file_read(t->paths[i], LIMIT_POLICY_FILE_BYTES, &t->contents[i]);
+    if (s == STATUS_TOO_LARGE) return cli_usage(c, "%s is larger than %u bytes", t->paths[i], LIMIT_POLICY_FILE_BYTES);
+    if (s == STATUS_NO_MEMORY) return cli_no_memory(c);
+    if (s != STATUS_OK) return cli_usage(c, "cannot read %s: %s", t->paths[i], strerror(errno));
+    const char *text = buf_cstr(&t->contents[i]);
+    t->files[i] = (policy_file){.name = t->paths[i], .text = text, .length = t->contents[i].size};
+    return 0;
+}
+
+static int read_all(const cli *c, texts *t, const char *directory, char *const *names, size_t count) {
+    t->files = calloc(count, sizeof *t->files);
+    t->contents = calloc(count, sizeof *t->contents);
+    t->paths = calloc(count, sizeof *t->paths);
+    if (t->files == NULL || t->contents == NULL || t->paths == NULL) return cli_no_memory(c);
+    int code = 0;
+    for (size_t i = 0; i < count && code == 0; i++) code = read_text(c, t, directory, names[i]);
+    return code;
+}
+
+static int read_texts(const cli *c, const char *path, texts *t) {
+    struct stat about;
+    file_list list;
+    if (stat(path, &about) != 0) return cli_usage(c, "cannot read %s: %s", path, strerror(errno));
+    if (!S_ISDIR(about.st_mode)) {
+        char *const one[] = {(char *)path};
+        return read_all(c, t, "", one, 1);
+    }
+    char directory[4096];
+    snprintf(directory, sizeof directory, "%s", path);
+    for (size_t n = strlen(directory); n > 1 && directory[n - 1] == '/'; n--) directory[n - 1] = '\0';
+    errno = 0;
+    if (file_list_dir(directory, ".yaml", &list) != STATUS_OK)
+        return cli_usage(c, "cannot read %s: %s", path, strerror(errno));
+    int code = list.count == 0 ? cli_usage(c, "%s holds no *.yaml files", path)
+               : list.count > LIMIT_POLICY_FILES
+                   ? cli_usage(c, "%s holds more than %d policy files", path, LIMIT_POLICY_FILES)
+                   : read_all(c, t, directory, list.names, list.count);
+    file_list_deinit(&list);
+    return code;
+}
+
+/* ------------------------------------------------------------------ check */
+
+static const char *severity_name(policy_severity s) {
+    return s == POLICY_ERROR ? "error" : s == POLICY_WARNING ? "warning" : "note";
+}
+
+static void print_finding(cli *c, const policy_finding *f) {
+    if (c->json) {
+        jout_object(&c->out, NULL);
+        jout_string(&c->out, "severity", severity_name(f->severity));
+        jout_string(&c->out, "file", f->file);
+        jout_int(&c->out, "line", f->line);
+        jout_int(&c->out, "column", f->column);
+        jout_string(&c->out, "message", f->message);
+        jout_end(&c->out);
+        return;
+    }
+    const char *paint = f->severity == POLICY_ERROR ? "1;31" : f->severity == POLICY_WARNING ? "1;35" : "1;36";
+    if (f->file[0] != '\0') printf("%s:", f->file);
+    if (f->line != 0) printf("%u:%u:", f->line, f->column);
+    printf("%s%s%s%s: %s\n", f->file[0] != '\0' ? " " : "", cli_paint(c, paint), severity_name(f->severity),
+           cli_paint(c, "0"), f->message);
+}
+
+static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
+
+/* Loads; prints findings. `list` opens a JSON array of them. *set is NULL if there are errors. */
+static int load(cli *c, const texts *t, policy_set **set) {
+    policy_findings findings = {0};
+    *set = NULL;
+    status s = policy_load(t->files, t->count, 1, &findings, set);
+    if (c->json) jout_array(&c->out, "findings");
+    for (size_t i = 0; i < findings.count; i++) print_finding(c, &findings.items[i]);
+    if (c->json) {
+        jout_end(&c->out);
+        jout_int(&c->out, "errors", (int64_t)findings.errors);
+        jout_int(&c->out, "warnings", (int64_t)findings.warnings);
+    } else if (s != STATUS_OK || findings.count > 0) {
+        printf("%zu file%s: %zu error%s, %zu warning%s\n", t->count, plural(t->count), findings.errors,
+               plural(findings.errors), findings.warnings, plural(findings.warnings));
+    }
+    policy_findings_deinit(&findings);
+    if (s == STATUS_NO_MEMORY) return cli_no_memory(c);
+    return s == STATUS_OK ? CLI_EXIT_DONE : CLI_EXIT_REFUSED;
+}
+
+static void summarise(cli *c, const texts *t, const policy_set *set) {
+    size_t tables = 0, rows = 0, examples = 0;
+    for (size_t i = 0; i < policy_count(set); i++) {
+        policy_info info;
+        policy_get_info(set, i, &info);
+        tables += info.tables;
+        rows += info.rows;
+        examples += info.examples;
+    }
+    if (c->json) {
+        jout_int(&c->out, "policies", (int64_t)policy_count(set));
+        jout_int(&c->out, "tables", (int64_t)tables);
+        jout_int(&c->out, "rows", (int64_t)rows);
+        jout_int(&c->out, "examples", (int64_t)examples);
+    } else {
+        printf("%sok%s: %zu file%s, %zu policies, %zu tables, %zu rows, %zu examples\n", cli_paint(c, "32"),
+               cli_paint(c, "0"), t->count, plural(t->count), policy_count(set), tables, rows, examples);
+    }
+}
+
+static int check(cli *c, const texts *t) {
+    policy_set *set;
+    if (c->json) jout_object(&c->out, NULL);
+    int code = load(c, t, &set);
+    if (c->json) jout_bool(&c->out, "ok", code == 0);
+    if (code == 0) summarise(c, t, set);
+    if (c->json) {
+        jout_end(&c->out);
+        jout_line(&c->out);
+    }
+    policy_destroy(&set);
+    return code;
+}
+
+/* ------------------------------------------------------------------ test */
+
+typedef struct examples {
+    cli *c;
+    size_t passed, failed;
+} examples;
+
+static void on_example(void *context, const char *file, unsigned line, const char *name, bool ok,
+                       const char *difference) {
+    examples *e = context;
+    if (ok)
+        e->passed++;
+    else
+        e->failed++;
+    if (e->c->json) {
+        jout_object(&e->c->out, NULL);
+        jout_string(&e->c->out, "file", file);
+        jout_int(&e->c->out, "line", line);
+        jout_string(&e->c->out, "name", name);
+        jout_bool(&e->c->out, "ok", ok);
+        if (!ok) jout_string(&e->c->out, "difference", difference);
+        jout_end(&e->c->out);
+        jout_line(&e->c->out);
+    } else if (!ok) {
+        printf("%s:%u: %sfailed%s: %s: %s\n", file, line, cli_paint(e->c, "1;31"), cli_paint(e->c, "0"), name,
+               difference != NULL ? difference : "");
+    }
+}
+
+/* With errors in the files the answer is check's. */
+static int test(cli *c, const texts *t) {
+    policy_set *set = NULL;
+    policy_findings findings = {0};
+    status s = policy_load(t->files, t->count, 1, &findings, &set);
+    policy_findings_deinit(&findings);
+    if (s != STATUS_OK) return check(c, t);
+    examples e = {.c = c};
+    policy_run_examples(set, on_example, &e);
+    if (!c->json)
+        printf("%s%zu examples passed, %zu failed%s\n", cli_paint(c, e.failed == 0 ? "32" : "31"), e.passed, e.failed,
+               cli_paint(c, "0"));
+    policy_destroy(&set);
+    return e.failed == 0 ? CLI_EXIT_DONE : CLI_EXIT_REFUSED;
+}
+
+static int with_files(cli *c, int argc, char **argv, int (*run)(cli *c, const texts *t)) {
+    static const option_spec none[] = {OPTION_END};
+    texts t = {0};
+    int first, code = option_parse(c, argc, argv, none, &first);
+    if (code != 0) return code;
+    if (argc - first != 1) return cli_usage(c, "give one directory with *.yaml files, or one file");
+    code = read_texts(c, argv[first], &t);
+    if (code == 0) code = run(c, &t);
+    texts_deinit(&t);
+    return code;
+}
+
+/* ------------------------------------------------------------------ list */
+
+static void list_line(table *t, const json_t *policy) {
+    static const char *const keys[] = {"scenario", "id", "title", "authority", "from", "to"};
+    char number[24];
+    table_row(t);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *text = json_string_value(json_object_get(policy, keys[i]));
+        table_cell(t, text != NULL ? text : "-");
+    }
+    snprintf(number, sizeof number, "%zu", json_array_size(json_object_get(policy, "benefits")));
+    table_cell(t, number);
+    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(policy, "rows")));
+    table_cell(t, number);
+}
+
+static int list_for_people(cli *c, const char *text) {
+    static const table_column columns[] = {{.name = "scenario"},
+                                           {.name = "policy"},
+                                           {.name = "title", .wrap = true},
+                                           {.name = "authority", .wrap = true},
+                                           {.name = "from"},
+                                           {.name = "to"},
+                                           {.name = "benefits", .right = true},
+                                           {.name = "rows", .right = true}};
+    json_error_t problem;
+    json_t *document = json_loads(text, 0, &problem), *policy;
+    size_t i;
+    if (document == NULL) {
+        cli_error(c, "the server's answer cannot be read: %s", problem.text);
+        return CLI_EXIT_REFUSED;
+    }
+    const char *hash = json_string_value(json_object_get(document, "hash"));
+    printf("policy version %lld, hash %s\n\n", (long long)json_integer_value(json_object_get(document, "version")),
+           hash != NULL ? hash : "-");
+    table *t = table_create(columns, sizeof columns / sizeof columns[0], c->color);
+    json_array_foreach(json_object_get(document, "policies"), i, policy) list_line(t, policy);
+    int code = CLI_EXIT_DONE;
+    if (table_rows(t) == 0)
+        puts("no policies are active");
+    else if (!table_print(t))
+        code = cli_no_memory(c);
+    table_destroy(&t);
+    json_decref(document);
+    return code;
+}
+
+static int list(cli *c, int argc, char **argv) {
+    static const option_spec none[] = {OPTION_END};
+    const char *text;
+    int first, code = option_parse(c, argc, argv, none, &first);
+    if (code != 0) return code;
+    if (first < argc) return cli_usage(c, "takes no arguments, but got '%s'", argv[first]);
+    if ((code = cli_connect(c)) != 0) return code;
+    if ((code = xinyi_policy_info(c->x, &text)) != 0) return cli_failed(c, code);
+    if (!c->json) return list_for_people(c, text);
+    jout_raw(&c->out, NULL, text);
+    jout_line(&c->out);
+    return CLI_EXIT_DONE;
+}
+
+int command_policy(cli *c, int argc, char **argv) {
+    char near[SUGGEST_TEXT];
+    if (argc < 2) return cli_usage(c, "check, test or list?");
+    if (strcmp(argv[1], "check") == 0) {
+        c->command = "policy check";
+        return with_files(c, argc - 1, argv + 1, check);
+    }
+    if (strcmp(argv[1], "test") == 0) {
+        c->command = "policy test";
+        return with_files(c, argc - 1, argv + 1, test);
+    }
+    if (strcmp(argv[1], "list") == 0) {
+        c->command = "policy list";
+        return list(c, argc - 1, argv + 1);
+    }
+    suggest s = {.word = argv[1]};
+    suggest_offer(&s, "check");
+    suggest_offer(&s, "test");
+    suggest_offer(&s, "list");
+    return cli_usage(c, "unknown action '%s'%s", argv[1], suggest_text(&s, near));
+}

@@ -1,0 +1,306 @@
+/* A ring of batches: filled at the head, sent, and retired at the tail once every request of the batch is answered.
+ * Invariant: tail ≤ head, head − tail ≤ WINDOW; the batch at head is being filled and not sent yet. Cost per row: one
+ * copy of its text (kept for rejects), one put entry. */
+#include "client/cli/import.h"
+
+#include "base/clock.h"
+#include "base/purpose.h"
+#include "client/cli/import_batch.h"
+
+#include <csv.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define WINDOW 24                /* batches on the way */
+#define WAIT_MS 200              /* of one poll */
+#define SILENCE_MS_DEFAULT 30000 /* without any answer */
+#define AGAIN_MS_MAX 30000       /* how long an overloaded server is asked again */
+#define AGAIN_FIRST_MS 50
+#define TAG_PART_BITS 16
+
+struct import {
+    cli *c;
+    const columns *cols;
+    size_t batch;
+    bool dry_run, accounts_loaded;
+    const char *rejects_path;
+    FILE *rejects;
+    import_batch ring[WINDOW + 1];
+    uint64_t head, tail; /* of batches */
+    accounts known;
+    import_totals totals;
+    columns_row row;
+    uint64_t last_answer_ns;
+    int broken;   /* a status that ended the connection */
+    bool no_room; /* a reason found no memory */
+};
+
+static import_batch *at(import *i, uint64_t number) { return &i->ring[number % (WINDOW + 1)]; }
+
+/* ------------------------------------------------------------------ answers */
+
+static void reject(import *i, import_batch *b, size_t row, unsigned code, unsigned field) {
+    char why[160];
+    const profile_field *f = code == STATUS_BAD_VALUE || code == STATUS_BAD_FIELD ? profile_field_at(field) : NULL;
+    snprintf(why, sizeof why, "%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code));
+    if (!import_batch_reject(b, row, why)) i->no_room = true;
+}
+
+static bool is_again(unsigned code) {
+    status_class class = status_classify(code);
+    return class == STATUS_CLASS_AGAIN || class == STATUS_CLASS_UNKNOWN;
+}
+
+static void entry_status(import *i, import_batch *b, size_t row, unsigned code, unsigned field) {
+    if (code == 0) return;
+    if (is_again(code))
+        b->again = (int)code;
+    else
+        reject(i, b, row, code, field);
+}
+
+/* part 0 is the PUT, part n the operations from (n − 1) × max on. */
+static void on_reply(void *context, const xinyi_reply *reply) {
+    import *i = context;
+    import_batch *b = at(i, reply->tag >> TAG_PART_BITS);
+    size_t part = reply->tag & ((1u << TAG_PART_BITS) - 1), max = xinyi_max_entries(i->c->x);
+    i->last_answer_ns = clock_mono_ns();
+    b->pending--;
+    if (reply->status != 0 && status_classify((unsigned)reply->status) == STATUS_CLASS_LOCAL) {
+        i->broken = reply->status;
+        return;
+    }
+    size_t first = part == 0 ? 0 : (part - 1) * max;
+    size_t whole = part == 0 ? b->put_count : b->operation_count - first < max ? b->operation_count - first : max;
+    const uint32_t *rows = part == 0 ? b->put_row : b->operation_row + first;
+    for (size_t k = 0; k < whole; k++) {
+        if (reply->status != 0)
+            entry_status(i, b, rows[k], (unsigned)reply->status, PROFILE_FIELD_COUNT);
+        else if (k >= reply->count)
+            reject(i, b, rows[k], STATUS_BAD_ENTRY, PROFILE_FIELD_COUNT);
+        else if (part == 0)
+            entry_status(i, b, rows[k], reply->puts[k].status, reply->puts[k].field);
+        else
+            entry_status(i, b, rows[k], reply->operations[k].status, PROFILE_FIELD_COUNT);
+    }
+}
+
+/* ------------------------------------------------------------------ rejects */
+
+static int write_reject(import *i, const import_batch *b, const import_row *row, const char *why) {
+    if (i->rejects == NULL) {
+        i->rejects = fopen(i->rejects_path, "we");
+        if (i->rejects != NULL) fputs("line,reason,original\n", i->rejects);
+    }
+    if (i->rejects == NULL) {
+        cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
+        return CLI_EXIT_REFUSED;
+    }
+    fprintf(i->rejects, "%llu,", (unsigned long long)row->line);
+    csv_fwrite(i->rejects, why, strlen(why));
+    putc(',', i->rejects);
+    csv_fwrite(i->rejects, b->raw.data + row->raw, row->raw_length);
+    putc('\n', i->rejects);
+    if (!ferror(i->rejects)) return 0;
+    cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
+    return CLI_EXIT_REFUSED;
+}
+
+static int retire(import *i) {
+    import_batch *b = at(i, i->tail);
+    for (size_t k = 0; k < b->row_count; k++) {
+        const import_row *row = &b->rows[k];
+        const char *why = import_batch_reason(b, row);
+        i->totals.certain_rows++;
+        i->totals.certain_line = row->line;
+        if (why != NULL) {
+            i->totals.rejected++;
+            int code = write_reject(i, b, row, why);
+            if (code != 0) return code;
+        } else {
+            i->totals.subjects += row->has_put;
+            i->totals.accounts += row->has_account;
+        }
+    }
+    import_batch_clear(b);
+    i->tail++;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ sending */
+
+static int send_batch(import *i, uint64_t number) {
+    import_batch *b = at(i, number);
+    size_t max = xinyi_max_entries(i->c->x);
+    uint64_t tag = number << TAG_PART_BITS;
+    int code = 0;
+    if (b->put_count > 0) {
+        b->pending++;
+        code = xinyi_send_put(i->c->x, tag, b->puts, b->put_count);
+    }
+    for (size_t first = 0; code == 0 && first < b->operation_count; first += max) {
+        size_t n = b->operation_count - first < max ? b->operation_count - first : max;
+        b->pending++;
+        code = xinyi_send_operate(i->c->x, tag + 1 + first / max, b->operations + first, n);
+    }
+    return code;
+}
+
+static int lost(import *i, int code) {
+    int exit_code = cli_failed(i->c, code);
+    cli_error(i->c, "%llu rows, up to line %llu, are certain; running the same import again is safe",
+              (unsigned long long)i->totals.certain_rows, (unsigned long long)i->totals.certain_line);
+    return exit_code;
+}
+
+static bool silent(const import *i) {
+    uint64_t limit = i->c->timeout_ms > 0 ? i->c->timeout_ms : SILENCE_MS_DEFAULT;
+    return (clock_mono_ns() - i->last_answer_ns) / 1000000 > limit;
+}
+
+/* Waits until no batch from `tail` up to `until` has an answer outstanding. */
+static int wait_for(import *i, uint64_t until) {
+    i->last_answer_ns = clock_mono_ns(); /* silence is counted from here: reading may have been slow */
+    for (uint64_t n = i->tail; n < until; n++) {
+        while (at(i, n)->pending > 0) {
+            int code = xinyi_poll(i->c->x, WAIT_MS);
+            if (i->broken != 0 || code != 0) return lost(i, i->broken != 0 ? i->broken : code);
+            if (i->no_room) return cli_no_memory(i->c);
+            if (silent(i)) return lost(i, XINYI_TIMEOUT);
+        }
+    }
+    return 0;
+}
+
+static int first_again(import *i, uint64_t *number) {
+    for (uint64_t n = i->tail; n < i->head; n++) {
+        *number = n;
+        if (at(i, n)->again != 0) return at(i, n)->again;
+    }
+    return 0;
+}
+
+/* Sends again, in order, everything from the first batch that the server did not execute. */
+static int send_again(import *i) {
+    int64_t pause_ms = AGAIN_FIRST_MS, waited_ms = 0;
+    uint64_t number;
+    for (;;) {
+        int code = wait_for(i, i->head);
+        if (code != 0) return code;
+        int again = first_again(i, &number);
+        if (again == 0) return 0;
+        if (waited_ms >= AGAIN_MS_MAX) {
+            cli_error(i->c, "%s", xinyi_status_text(again));
+            cli_error(i->c, "%llu rows, up to line %llu, are certain; running the same import again is safe",
+                      (unsigned long long)i->totals.certain_rows, (unsigned long long)i->totals.certain_line);
+            return CLI_EXIT_REFUSED;
+        }
+        nanosleep(&(struct timespec){.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000}, NULL);
+        waited_ms += pause_ms;
+        pause_ms = pause_ms * 2 < 2000 ? pause_ms * 2 : 2000;
+        for (uint64_t n = number; n < i->head; n++) import_batch_reset(at(i, n));
+        for (uint64_t n = number; n < i->head; n++)
+            if ((code = send_batch(i, n)) != 0) return lost(i, code);
+    }
+}
+
+/* Retires what is answered; with the window full, waits for room. */
+static int make_room(import *i, size_t allowed) {
+    while (i->tail < i->head) {
+        uint64_t number;
+        if (i->head - i->tail > allowed) {
+            int code = wait_for(i, i->tail + 1);
+            if (code != 0) return code;
+        }
+        if (i->broken != 0) return lost(i, i->broken);
+        if (first_again(i, &number) != 0) {
+            int code = send_again(i);
+            if (code != 0) return code;
+        }
+        if (at(i, i->tail)->pending > 0) return 0;
+        int code = retire(i);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+static int close_batch(import *i) {
+    int code = 0;
+    if (at(i, i->head)->row_count == 0) return 0;
+    if (!i->dry_run) {
+        code = send_batch(i, i->head);
+        if (code != 0) return lost(i, i->broken != 0 ? i->broken : code);
+    }
+    i->head++;
+    if (!i->dry_run) {
+        code = xinyi_poll(i->c->x, 0);
+        if (code != 0 || i->broken != 0) return lost(i, i->broken != 0 ? i->broken : code);
+    }
+    if (i->no_room) return cli_no_memory(i->c);
+    return make_room(i, WINDOW - 1);
+}
+
+/* ------------------------------------------------------------------ records */
+
+import *import_create(cli *c, const columns *cols, size_t batch, bool dry_run,
+                      const char *rejects_path){import *i = calloc(1, sizeof *i);
+if (i == NULL) return NULL;
+i->c = c;
+i->cols = cols;
+i->batch = batch;
+i->dry_run = dry_run;
+i->rejects_path = rejects_path;
+for (size_t k = 0; k < WINDOW + 1; k++)
+    if (!import_batch_init(&i->ring[k], batch)) import_destroy(&i);
+if (i != NULL && !dry_run) xinyi_on(c->x, on_reply, i);
+return i;
+}
+
+void import_destroy(import **i) {
+    if (i == NULL || *i == NULL) return;
+    for (size_t k = 0; k < WINDOW + 1; k++) import_batch_deinit(&(*i)->ring[k]);
+    if ((*i)->rejects != NULL) fclose((*i)->rejects);
+    if ((*i)->c->x != NULL) xinyi_on((*i)->c->x, NULL, NULL);
+    accounts_deinit(&(*i)->known);
+    free(*i);
+    *i = NULL;
+}
+
+/* The accounts are read before anything is sent: synchronous calls and pipelining do not mix. */
+static int load_accounts(import *i) {
+    i->accounts_loaded = true;
+    if (i->dry_run || !i->cols->has_account) return 0;
+    int code = accounts_load(&i->known, i->c->x, PURPOSE_DATA_MAINTENANCE);
+    return code != 0 ? cli_failed(i->c, code) : 0;
+}
+
+int import_record(import *i, const csv_record *record) {
+    char why[512];
+    if (!i->accounts_loaded) {
+        int code = load_accounts(i);
+        if (code != 0) return code;
+    }
+    import_batch *b = at(i, i->head);
+    bool good = columns_parse(i->cols, record, i->c->today, &i->row, why, sizeof why);
+    i->totals.rows++;
+    if (!import_batch_add(b, record, &i->row, good ? NULL : why, &i->known)) return cli_no_memory(i->c);
+    return b->row_count == i->batch ? close_batch(i) : 0;
+}
+
+int import_finish(import *i) {
+    int code = close_batch(i);
+    if (code == 0) code = make_room(i, 0);
+    if (i->rejects == NULL) return code;
+    bool failed = fflush(i->rejects) != 0 || ferror(i->rejects) != 0;
+    if (fclose(i->rejects) != 0) failed = true;
+    i->rejects = NULL;
+    if (!failed || code != 0) return code;
+    cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
+    return CLI_EXIT_REFUSED;
+}
+
+const import_totals *import_get_totals(const import *i) { return &i->totals; }
+bool import_wrote_rejects(const import *i) { return i->totals.rejected > 0; }

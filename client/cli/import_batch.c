@@ -1,0 +1,153 @@
+/* Arrays are made once and reused; only raw text, reasons and operations grow. */
+#include "client/cli/import_batch.h"
+
+#include "client/cli/convert.h"
+#include "client/cli/when.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool import_batch_init(import_batch *b, size_t capacity) {
+    *b = (import_batch){.capacity = capacity};
+    b->rows = calloc(capacity, sizeof *b->rows);
+    b->puts = calloc(capacity, sizeof *b->puts);
+    b->put_row = calloc(capacity, sizeof *b->put_row);
+    return b->rows != NULL && b->puts != NULL && b->put_row != NULL;
+}
+
+void import_batch_deinit(import_batch *b) {
+    free(b->rows);
+    free(b->puts);
+    free(b->put_row);
+    free(b->operations);
+    free(b->operation_row);
+    buf_deinit(&b->raw);
+    buf_deinit(&b->reasons);
+    *b = (import_batch){0};
+}
+
+void import_batch_clear(import_batch *b) {
+    b->row_count = b->put_count = b->operation_count = b->read_reasons = 0;
+    b->pending = 0;
+    b->again = 0;
+    buf_clear(&b->raw);
+    buf_clear(&b->reasons);
+}
+
+bool import_batch_reject(import_batch *b, size_t row, const char *why) {
+    if (b->rows[row].reason != 0) return true;
+    b->rows[row].reason = b->reasons.size + 1;
+    buf_append(&b->reasons, why, strlen(why) + 1);
+    return !b->reasons.failed;
+}
+
+const char *import_batch_reason(const import_batch *b, const import_row *row) {
+    return row->reason == 0 ? NULL : (const char *)b->reasons.data + row->reason - 1;
+}
+
+void import_batch_reset(import_batch *b) {
+    for (size_t i = 0; i < b->row_count; i++)
+        if (b->rows[i].reason > b->read_reasons) b->rows[i].reason = 0;
+    b->reasons.size = b->read_reasons;
+    b->again = 0;
+}
+
+/* ------------------------------------------------------------------ operations of a row */
+
+static xinyi_operation *add_operation(import_batch *b, unsigned kind, const xinyi_subject *subject) {
+    if (b->operation_count == b->operation_room) {
+        size_t room = b->operation_room == 0 ? 256 : b->operation_room * 2;
+        xinyi_operation *operations = realloc(b->operations, room * sizeof *operations);
+        if (operations == NULL) return NULL;
+        b->operations = operations;
+        uint32_t *rows = realloc(b->operation_row, room * sizeof *rows);
+        if (rows == NULL) return NULL;
+        b->operation_row = rows;
+        b->operation_room = room;
+    }
+    b->operation_row[b->operation_count] = (uint32_t)(b->row_count - 1);
+    xinyi_operation *op = &b->operations[b->operation_count++];
+    *op = (xinyi_operation){
+        .id = xinyi_operation_new(), .subject = *subject, .program = XINYI_PROGRAM_POWER, .kind = (uint8_t)kind};
+    return op;
+}
+
+/* Energy is written whole: what the row leaves out stays as the account has it. */
+static bool add_energy(import_batch *b, const xinyi_subject *subject, const columns_row *row, accounts_entry *account,
+                       bool is_new) {
+    bool differs = is_new;
+    for (unsigned i = 0; i < COLUMNS_ENERGIES; i++) {
+        if ((row->account >> i & 1) == 0) continue;
+        differs |= account->energy[i] != row->energy[i];
+        account->energy[i] = row->energy[i];
+    }
+    if (!differs) return true;
+    xinyi_operation *op = add_operation(b, XINYI_ENERGY, subject);
+    if (op == NULL) return false;
+    op->amount_fen = account->energy[COLUMNS_ENERGY_12M];
+    op->wholesale_2m_mwh = account->energy[COLUMNS_WHOLESALE_2M];
+    op->retail_2m_mwh = account->energy[COLUMNS_RETAIL_2M];
+    op->forecast_12m_gwh = (uint32_t)account->energy[COLUMNS_FORECAST_12M];
+    return true;
+}
+
+/* The account holds this very instrument already; a row without a beginning does not ask for another one. */
+static bool holds(const accounts *known, const accounts_entry *account, const xinyi_instrument *wanted) {
+    const xinyi_instrument *have = accounts_instruments(known, account);
+    for (size_t i = 0; i < account->instrument_count; i++)
+        if (have[i].id == wanted->id)
+            return have[i].kind == wanted->kind && have[i].amount_fen == wanted->amount_fen &&
+                   have[i].to_hour == wanted->to_hour &&
+                   (wanted->from_hour == 0 || have[i].from_hour == wanted->from_hour);
+    return false;
+}
+
+static bool add_pledge(import_batch *b, const xinyi_subject *subject, const xinyi_instrument *wanted, accounts *known,
+                       accounts_entry *account) {
+    if (holds(known, account, wanted)) return true;
+    xinyi_operation *op = add_operation(b, XINYI_PLEDGE, subject);
+    if (op == NULL) return false;
+    op->instrument_kind = wanted->kind;
+    op->instrument = wanted->id;
+    op->amount_fen = wanted->amount_fen;
+    op->from_hour = wanted->from_hour;
+    op->to_hour = wanted->to_hour;
+    /* A full account is the server's to refuse, so what cannot be noted here does no harm. */
+    if (account->instrument_count < LIMIT_INSTRUMENTS) return accounts_pledge(known, account, wanted);
+    return true;
+}
+
+static bool add_account(import_batch *b, const xinyi_subject *subject, const columns_row *row, accounts *known) {
+    const uint32_t energies = (1u << COLUMNS_ENERGIES) - 1;
+    accounts_entry *account = accounts_find(known, subject->bytes);
+    bool is_new = account == NULL;
+    if (is_new && (account = accounts_open(known, subject->bytes)) == NULL) return false;
+    if ((row->account & energies) != 0 && !add_energy(b, subject, row, account, is_new)) return false;
+    for (size_t i = 0; i < row->instrument_count; i++)
+        if (!add_pledge(b, subject, &row->instruments[i], known, account)) return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------ rows */
+
+bool import_batch_add(import_batch *b, const csv_record *record, const columns_row *row, const char *why,
+                      accounts *known) {
+    import_row *r = &b->rows[b->row_count++];
+    *r = (import_row){.line = record->line, .raw = b->raw.size, .raw_length = record->raw_length};
+    buf_append(&b->raw, record->raw, record->raw_length);
+    if (b->raw.failed) return false;
+    if (why != NULL) {
+        bool ok = import_batch_reject(b, b->row_count - 1, why);
+        b->read_reasons = b->reasons.size;
+        return ok;
+    }
+    r->has_account = row->account != 0;
+    r->has_put = row->mask != 0 || !r->has_account;
+    xinyi_put_entry *put = &b->puts[b->put_count];
+    put->mask = row->mask;
+    put->flags = 0;
+    put->expected_version = 0;
+    convert_to_client(&row->fields, &put->profile);
+    if (r->has_put) b->put_row[b->put_count++] = (uint32_t)(b->row_count - 1);
+    return !r->has_account || add_account(b, &put->profile.id, row, known);
+}
