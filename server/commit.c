@@ -16,7 +16,6 @@
 
 #define GROUP_BYTES (4u << 20) /* a group is closed beyond this; one more frame still fits LIMIT_GROUP_BYTES */
 #define HEAL_EVERY_NS UINT64_C(1000000000)
-#define SNAPSHOT_EVERY_NS UINT64_C(200000000)
 
 struct committer {
     server *server;
@@ -35,8 +34,6 @@ struct committer {
 
     uint64_t groups, requests;
     histogram commit_ns;
-    uint64_t snapshot_ns;
-    bool snapshot_stale;
     pthread_mutex_t snapshot_mutex;
     commit_snapshot snapshot;
 };
@@ -144,6 +141,26 @@ static void deliver(committer *c, write_request *list, status whole) {
         if (heads[w] != NULL) worker_deliver(c->server->workers[w], heads[w], tails[w]);
 }
 
+/* ------------------------------------------------------------------ what others may see */
+
+static void take_snapshot(committer *c) {
+    engine_stats stats;
+    engine_get_stats(c->server->engine, &stats);
+    pthread_mutex_lock(&c->snapshot_mutex);
+    c->snapshot.engine = stats;
+    c->snapshot.groups = c->groups;
+    c->snapshot.requests = c->requests;
+    c->snapshot.commit_ns = c->commit_ns;
+    c->snapshot.read_only = c->in_trouble;
+    pthread_mutex_unlock(&c->snapshot_mutex);
+}
+
+void commit_get_snapshot(committer *c, commit_snapshot *out) {
+    pthread_mutex_lock(&c->snapshot_mutex);
+    *out = c->snapshot;
+    pthread_mutex_unlock(&c->snapshot_mutex);
+}
+
 /* ------------------------------------------------------------------ groups */
 
 static status make_durable(committer *c, int64_t now_ms) {
@@ -189,7 +206,7 @@ static void run_group(committer *c, write_request **list) {
         tail = &r->next;
     }
     status whole = make_durable(c, now_ms);
-    c->snapshot_stale = true;
+    take_snapshot(c); /* before the answers: who asks next sees numbers that hold its own writes */
     deliver(c, taken, whole);
 }
 
@@ -206,33 +223,11 @@ static void try_heal(committer *c) {
     else
         txn_abort(c->txn);
     c->in_trouble = false;
-    c->snapshot_stale = true;
+    take_snapshot(c);
     log_event(LOG_INFO, "storage_healed", "last_group=%s", applied ? "kept" : "dropped");
 }
 
 /* ------------------------------------------------------------------ the thread */
-
-static void take_snapshot(committer *c, bool now_please) {
-    uint64_t now = clock_mono_ns();
-    if (!c->snapshot_stale || (!now_please && now - c->snapshot_ns < SNAPSHOT_EVERY_NS)) return;
-    engine_stats stats;
-    engine_get_stats(c->server->engine, &stats);
-    pthread_mutex_lock(&c->snapshot_mutex);
-    c->snapshot.engine = stats;
-    c->snapshot.groups = c->groups;
-    c->snapshot.requests = c->requests;
-    c->snapshot.commit_ns = c->commit_ns;
-    c->snapshot.read_only = c->in_trouble;
-    pthread_mutex_unlock(&c->snapshot_mutex);
-    c->snapshot_ns = now;
-    c->snapshot_stale = false;
-}
-
-void commit_get_snapshot(committer *c, commit_snapshot *out) {
-    pthread_mutex_lock(&c->snapshot_mutex);
-    *out = c->snapshot;
-    pthread_mutex_unlock(&c->snapshot_mutex);
-}
 
 /* Waits for requests, for the next reservation to end, or for the next attempt to heal. */
 static write_request *wait_for_work(committer *c, bool *stop) {
@@ -266,7 +261,6 @@ static write_request *wait_for_work(committer *c, bool *stop) {
 static void *commit_main(void *arg) {
     committer *c = arg;
     for (;;) {
-        take_snapshot(c, true);
         bool stop;
         write_request *list = wait_for_work(c, &stop);
         if (c->in_trouble) try_heal(c);
@@ -282,7 +276,6 @@ static void *commit_main(void *arg) {
                 break;
             }
             run_group(c, &list);
-            take_snapshot(c, false);
         }
         if (stop) return NULL;
     }
@@ -304,7 +297,6 @@ static committer *committer_new(server *s) {
     committer *c = calloc(1, sizeof *c);
     if (c == NULL) return NULL;
     c->server = s;
-    c->snapshot_stale = true;
     pthread_mutex_init(&c->mutex, NULL);
     pthread_mutex_init(&c->snapshot_mutex, NULL);
     pthread_condattr_t attributes;
@@ -325,7 +317,7 @@ status commit_init(server *s) {
 }
 
 status commit_start(server *s) {
-    take_snapshot(s->committer, true);
+    take_snapshot(s->committer);
     return pthread_create(&s->committer->thread, NULL, commit_main, s->committer) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
 }
 

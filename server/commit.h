@@ -46,7 +46,7 @@ bool commit_submit(committer *c, write_request *first, write_request *last, size
 /* Executes one policy activation on the calling thread: used at start, between commit_init and commit_start. */
 status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count) MUST_CHECK;
 
-/* Numbers that only the commit thread may read at the source, as of its last group or at most 200 ms ago. */
+/* Numbers that only the commit thread may read at the source, as of its last group. */
 typedef struct commit_snapshot {
     engine_stats engine;
     uint64_t groups, requests;

@@ -11,7 +11,7 @@
 
 static char *dump(json_t *root) {
     if (root == NULL) return NULL;
-    char *text = json_dumps(root, JSON_COMPACT);
+    char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(root);
     return text;
 }
