@@ -1,7 +1,8 @@
 /* One thread drives its connections with epoll over the library's descriptors. A turn of a connection takes what has
- * arrived, sends as many requests as came back, and writes them with one call, so the cost of system calls is shared by
- * all that is on the way. The clock is read once a turn for the answers and once for the requests: the answers of one
- * read get one time.
+ * arrived with one read; every answer's callback queues the next request, and the library writes them with one call
+ * when the callbacks are through: two system calls a turn, shared by all that is on the way. The clock is read once a
+ * turn: the answers of one read, and the requests that follow them, get one time. (So a request's clock starts before
+ * it is encoded, and the generator's own work counts as latency, never the other way round.)
  *
  * A request's tag is the time its latency counts from, and a bit for writes; nothing else is kept of it. Runs of equal
  * tags go into the histogram at once. */
@@ -51,13 +52,14 @@ struct worker {
     int epoll;
     uint64_t begin_ns, start_ns, end_ns; /* warm-up begins, measuring starts, measuring ends */
     schedule plan;
-    uint32_t *ready; /* slots */
+    uint32_t *ready; /* slots; room for all of them twice, since a turn may mark its connection again */
     uint32_t ready_count, alive;
     uint64_t now_ns; /* when the answers of this turn arrived; 0: not read yet */
     uint64_t run_tag, run_count;
     uint64_t swept_ns;
     bool closing, connect_lost;
-    xinyi_subject *subjects; /* picks: at least PICKS and one batch */
+    xinyi_subject *subjects; /* room for PICKS and for one batch */
+    size_t stock, picked;    /* of them: used, and there */
     union {
         xinyi_quota_ask *asks;
         xinyi_operation *operations;
@@ -109,48 +111,11 @@ static uint64_t count_status(worker *w, unsigned code, bool measured, uint64_t *
     return 0;
 }
 
-#define COUNT_ENTRIES(entries)                                                                                         \
-    do {                                                                                                               \
-        for (size_t i = 0; i < r->count; i++)                                                                          \
-            if (__builtin_expect((entries)[i].status != 0, 0))                                                         \
-                bad += count_status(w, (entries)[i].status, measured, &refused);                                       \
-    } while (0)
-
-static void on_reply(void *context, const xinyi_reply *r) {
-    worker *w = ((conn *)context)->w;
+static void count_done(worker *w, bool write, uint64_t done, uint64_t refused) {
     load_result *s = &w->result;
-    if (w->now_ns == 0) w->now_ns = clock_mono_ns();
-    bool write = (r->tag & 1) != 0, measured = w->now_ns >= w->start_ns && w->now_ns < w->end_ns;
-    if (r->status != 0) {
-        count_errors(w, r->status, w->o->batch);
-        return;
-    }
-    uint64_t bad = 0, refused = 0;
-    if (r->decisions != NULL)
-        COUNT_ENTRIES(r->decisions);
-    else if (r->quota_answers != NULL)
-        COUNT_ENTRIES(r->quota_answers);
-    else if (r->profiles != NULL)
-        COUNT_ENTRIES(r->profiles);
-    else if (r->operations != NULL)
-        COUNT_ENTRIES(r->operations);
-    else if (r->puts != NULL)
-        COUNT_ENTRIES(r->puts);
-    if (r->tag != w->run_tag) {
-        flush_run(w);
-        w->run_tag = r->tag;
-    }
-    if (bad < r->count) w->run_count++; /* a request of errors only has no latency worth knowing */
-    if (!measured) return;
-    if (write) {
-        s->write_requests++;
-        s->write_done += r->count - bad - refused;
-        s->refused += refused;
-    } else {
-        s->requests++;
-        s->done += r->count - bad - refused;
-        s->refused += refused;
-    }
+    *(write ? &s->write_requests : &s->requests) += 1;
+    *(write ? &s->write_done : &s->done) += done;
+    s->refused += refused;
 }
 
 /* ------------------------------------------------------------------ requests */
@@ -162,17 +127,6 @@ static void lose(worker *w, conn *c, int code, const char *why) {
     if (w->result.lost++ == 0)
         snprintf(w->result.lost_why, sizeof w->result.lost_why, "%s", why != NULL ? why : xinyi_status_text(code));
     (void)epoll_ctl(w->epoll, EPOLL_CTL_DEL, xinyi_fd(c->x), NULL);
-}
-
-/* Writes what is queued and takes what is there. False: the connection is gone, and the library has reported every
- * request on the way. */
-static bool take(worker *w, conn *c) {
-    w->now_ns = 0;
-    int code = xinyi_poll(c->x, 0);
-    flush_run(w);
-    if (code == 0) return true;
-    lose(w, c, code, xinyi_last_error(c->x));
-    return false;
 }
 
 static size_t wanted(const worker *w, const conn *c) {
@@ -209,35 +163,82 @@ static int send_op(worker *w, conn *c, uint64_t tag, const xinyi_subject *subjec
     return XINYI_CLOSED; /* not reached: every op is above */
 }
 
-/* Sends n requests. A failure to send ends the connection: the library only refuses what it cannot ever send. */
-static void send_requests(worker *w, conn *c, size_t n) {
-    const bench_options *o = w->o;
-    uint64_t now = clock_mono_ns();
-    w->now_ns = 0; /* should the library take answers here, they have a time of their own */
-    size_t pass = o->batch >= PICKS ? 1 : PICKS / o->batch;
-    while (n > 0) {
-        size_t requests = n < pass ? n : pass;
-        keys_pick(&w->random, w->keys.skew, w->keys.sample, w->keys.count, w->subjects, requests * o->batch);
-        for (size_t i = 0; i < requests; i++) {
-            uint64_t from = now;
-            if (o->rate > 0) {
-                from = schedule_at(&w->plan, c->sent, c->slot);
-                if (from >= w->start_ns && from < w->end_ns)
-                    histogram_add(&w->result.lateness, now > from ? now - from : 0);
-            }
-            c->sent++;
-            bool write = w->write_below != 0 && prng_next(&w->random) <= w->write_below;
-            const xinyi_subject *subjects = w->subjects + i * o->batch;
-            int code = write ? send_put(w, c, from << 1, subjects) : send_op(w, c, from << 1, subjects);
-            if (code != 0) {
-                count_errors(w, code, o->batch);
-                lose(w, c, code, xinyi_last_error(c->x));
-                return;
-            }
-        }
-        n -= requests;
+/* The subjects of the next request, from a stock that is picked in one go. */
+static const xinyi_subject *next_subjects(worker *w) {
+    size_t batch = w->o->batch;
+    if (w->stock == w->picked) {
+        w->picked = batch >= PICKS ? batch : PICKS / batch * batch;
+        w->stock = 0;
+        keys_pick(&w->random, w->keys.skew, w->keys.sample, w->keys.count, w->subjects, w->picked);
     }
+    const xinyi_subject *subjects = w->subjects + w->stock;
+    w->stock += batch;
+    return subjects;
+}
+
+/* A failure to send ends the connection: the library only refuses what it can never send. */
+static bool send_one(worker *w, conn *c, uint64_t now) {
+    uint64_t from = now;
+    if (w->o->rate > 0) {
+        from = schedule_at(&w->plan, c->sent, c->slot);
+        if (from >= w->start_ns && from < w->end_ns) histogram_add(&w->result.lateness, now > from ? now - from : 0);
+    }
+    c->sent++;
+    bool write = w->write_below != 0 && prng_next(&w->random) <= w->write_below;
+    const xinyi_subject *subjects = next_subjects(w);
+    int code = write ? send_put(w, c, from << 1, subjects) : send_op(w, c, from << 1, subjects);
+    if (code == 0) return true;
+    count_errors(w, code, w->o->batch);
+    lose(w, c, code, xinyi_last_error(c->x));
+    return false;
+}
+
+/* ------------------------------------------------------------------ a connection's turn */
+
+#define COUNT_ENTRIES(entries)                                                                                         \
+    do {                                                                                                               \
+        for (size_t i = 0; i < r->count; i++)                                                                          \
+            if (__builtin_expect((entries)[i].status != 0, 0))                                                         \
+                bad += count_status(w, (entries)[i].status, measured, &refused);                                       \
+    } while (0)
+
+static void on_reply(void *context, const xinyi_reply *r) {
+    conn *c = context;
+    worker *w = c->w;
+    if (w->now_ns == 0) w->now_ns = clock_mono_ns();
+    bool write = (r->tag & 1) != 0, measured = w->now_ns >= w->start_ns && w->now_ns < w->end_ns;
+    if (r->status != 0) {
+        count_errors(w, r->status, w->o->batch);
+        return;
+    }
+    uint64_t bad = 0, refused = 0;
+    if (r->decisions != NULL)
+        COUNT_ENTRIES(r->decisions);
+    else if (r->quota_answers != NULL)
+        COUNT_ENTRIES(r->quota_answers);
+    else if (r->profiles != NULL)
+        COUNT_ENTRIES(r->profiles);
+    else if (r->operations != NULL)
+        COUNT_ENTRIES(r->operations);
+    else if (r->puts != NULL)
+        COUNT_ENTRIES(r->puts);
+    if (r->tag != w->run_tag) {
+        flush_run(w);
+        w->run_tag = r->tag;
+    }
+    if (bad < r->count) w->run_count++; /* a request of errors only has no latency worth knowing */
+    if (measured) count_done(w, write, r->count - bad - refused, refused);
+    if (wanted(w, c) > 0) (void)send_one(w, c, w->now_ns);
+}
+
+/* Writes what is queued and takes what is there. False: the connection is gone, and the library has reported every
+ * request on the way. */
+static bool take(worker *w, conn *c) {
+    w->now_ns = 0;
+    int code = xinyi_poll(c->x, 0);
     flush_run(w);
+    if (code != 0) lose(w, c, code, xinyi_last_error(c->x));
+    return !c->dead;
 }
 
 static void mark_ready(worker *w, conn *c) {
@@ -246,14 +247,18 @@ static void mark_ready(worker *w, conn *c) {
     w->ready[w->ready_count++] = c->slot;
 }
 
-/* Everything a connection can do now. Sending writes with the poll that follows, which may take new answers already;
- * a server that answers that fast must not keep the others waiting. */
+/* Everything a connection can do now. Callbacks keep the pipeline full; this starts it, and goes on after requests that
+ * failed. What is sent here is written by the poll that follows, which may take new answers already; a server that
+ * answers that fast must not keep the others waiting. */
 static void turn(worker *w, conn *c, bool may_have_answers) {
     if (c->dead || (may_have_answers && !take(w, c))) return;
     for (int round = 0; round < ROUNDS; round++) {
         size_t n = wanted(w, c);
         if (n == 0) return;
-        send_requests(w, c, n);
+        uint64_t now = clock_mono_ns();
+        w->now_ns = 0; /* should the library take answers here, they have a time of their own */
+        while (n > 0 && send_one(w, c, now)) n--;
+        flush_run(w);
         if (c->dead || !take(w, c)) return;
     }
     if (wanted(w, c) > 0) mark_ready(w, c);
@@ -442,7 +447,7 @@ static bool make_entries(worker *w) {
     const bench_options *o = w->o;
     size_t picks = o->batch > PICKS ? o->batch : PICKS;
     w->subjects = malloc(picks * sizeof *w->subjects);
-    w->ready = malloc(w->count * sizeof *w->ready);
+    w->ready = malloc(2 * (size_t)w->count * sizeof *w->ready);
     w->puts = calloc(o->batch, sizeof *w->puts);
     if (w->subjects == NULL || w->ready == NULL || w->puts == NULL) return false;
     for (uint32_t i = 0; i < o->batch; i++) {
