@@ -114,7 +114,7 @@ static status emit(expr_parser *p, step s) {
 }
 
 static bool widen(sfeel_range *r, int64_t a, int64_t b, unsigned kind) {
-    int64_t v;
+    int64_t v = 0;
     bool overflow = kind == STEP_MUL ? __builtin_mul_overflow(a, b, &v) : (b == -1 && a == INT64_MIN);
     if (overflow) return false;
     if (kind == STEP_DIV) v = a / b;

@@ -108,7 +108,9 @@ static void unknown_key(policy_loader *l, const policy_node *key, const char *wh
     policy_suggest_text(key->text, key->length, names, count, near, sizeof near);
     for (size_t i = 0; i < count && near[0] == 0 && used < sizeof all; i++)
         used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "; known are ", names[i]);
-    policy_error(l, key, "unknown key '%.*s' in %s%s%s", shown(key), key->text, what, near, all);
+    bool bare = key->value && key->value->kind == NODE_TEXT && key->value->length == 0; /* { a: b, c } */
+    policy_error(l, key, "unknown key '%.*s' in %s%s%s", shown(key), key->text, what,
+                 bare ? "; a text with a comma needs quotes within { }" : near, bare ? "" : all);
 }
 
 bool policy_read_keys(policy_loader *l, const policy_node *node, const char *what, policy_key *keys, size_t count) {
