@@ -1,0 +1,192 @@
+/* An engine with a transaction and a clock, for tests that speak in operations rather than in calls. */
+#ifndef XINYI_TESTS_ENGINE_WORLD_H
+#define XINYI_TESTS_ENGINE_WORLD_H
+
+#include "base/purpose.h"
+#include "engine/engine.h"
+#include "tests/unit/engine_help.h"
+#include "tests/unit/engine_policy.h"
+
+#include <criterion/criterion.h>
+
+#define WORLD_SEED 0x5EED
+#define WORLD_START INT64_C(1795449600000) /* 2026-11-24, midnight in China */
+
+typedef struct world {
+    engine *e;
+    txn *t;
+    int64_t now_ms;
+    uint64_t next_id;
+    buf log; /* every published group's changes, in order */
+} world;
+
+static inline engine *world_engine(int64_t kept_ms) {
+    engine_options options = {
+        .max_subjects = 1 << 20, .max_accounts = 1 << 16, .seed = WORLD_SEED, .operations_kept_ms = kept_ms};
+    engine *e;
+    cr_assert_eq(engine_create(&options, &e), STATUS_OK);
+    return e;
+}
+
+static inline void world_open(world *w) {
+    *w = (world){.e = world_engine(0), .now_ms = WORLD_START, .next_id = 1};
+    cr_assert_eq(txn_create(w->e, &w->t), STATUS_OK);
+}
+
+static inline void world_close(world *w) {
+    txn_destroy(&w->t);
+    engine_destroy(&w->e);
+    buf_deinit(&w->log);
+}
+
+static inline void world_check(const engine *e) {
+    char problem[256] = "";
+    cr_assert(engine_check(e, problem, sizeof problem), "%s", problem);
+}
+
+static inline void world_begin(world *w) { txn_begin(w->t, w->now_ms); }
+
+static inline void world_commit(world *w) {
+    size_t expected = txn_size(w->t), before = w->log.size;
+    cr_assert_eq(txn_changes(w->t, &w->log), STATUS_OK);
+    cr_assert_eq(w->log.size - before, expected, "txn_size tells the size of the changes");
+    txn_publish(w->t);
+    world_check(w->e);
+}
+
+static inline status world_activate(world *w, const char *text, uint32_t version) {
+    policy_file file = {.name = "power.yaml", .text = text, .length = strlen(text)};
+    return txn_activate(w->t, help_policy(text, version), &file, 1);
+}
+
+/* A retailer (or whatever the roles say) of a grade. */
+static inline void world_subject(world *w, uint32_t n, unsigned roles, unsigned grade) {
+    profile_put put = {.mask = 1ull << FIELD_retailer | 1ull << FIELD_generator | 1ull << FIELD_power_user |
+                               1ull << FIELD_market_grade};
+    subject_id id = help_subject(n);
+    profile_init(&put.fields, &id);
+    put.fields.roles = (uint8_t)roles;
+    put.fields.market_grade = (uint8_t)grade;
+    uint32_t version;
+    cr_assert_eq(txn_put(w->t, &put, &version), STATUS_OK);
+}
+
+static inline status world_set_flags(world *w, uint32_t n, unsigned field, uint32_t flags) {
+    profile_put put = {.mask = 1ull << field, .flags = PUT_UPDATE};
+    subject_id id = help_subject(n);
+    profile_init(&put.fields, &id);
+    put.fields.flags = flags;
+    uint32_t version;
+    return txn_put(w->t, &put, &version);
+}
+
+static inline operation_id world_id(uint64_t n) {
+    operation_id id = {{0}};
+    memcpy(id.bytes + 4, &n, sizeof n);
+    return id;
+}
+
+static inline operation world_operation(world *w, unsigned kind, uint32_t n, int64_t amount) {
+    return (operation){.id = world_id(w->next_id++),
+                       .subject = help_subject(n),
+                       .program = PROGRAM_POWER,
+                       .kind = (uint8_t)kind,
+                       .amount_fen = amount};
+}
+
+/* Executes an operation that is new. */
+static inline operation_result world_operate(world *w, const operation *op) {
+    operation_result r;
+    bool repeated;
+    cr_assert_eq(txn_operate(w->t, op, &r, &repeated), STATUS_OK);
+    cr_assert_not(repeated);
+    return r;
+}
+
+static inline operation_result world_do(world *w, unsigned kind, uint32_t n, int64_t amount) {
+    operation op = world_operation(w, kind, n, amount);
+    return world_operate(w, &op);
+}
+
+static inline operation_result world_pledge(world *w, uint32_t n, uint64_t bond, int64_t amount, uint32_t to_hour) {
+    operation op = world_operation(w, OPERATION_PLEDGE, n, amount);
+    op.instrument = bond;
+    op.instrument_kind = INSTRUMENT_BOND;
+    op.to_hour = to_hour;
+    return world_operate(w, &op);
+}
+
+static inline operation_result world_withdraw(world *w, uint32_t n, uint64_t bond) {
+    operation op = world_operation(w, OPERATION_WITHDRAW, n, 0);
+    op.instrument = bond;
+    return world_operate(w, &op);
+}
+
+/* commit and release */
+static inline operation_result world_resolve(world *w, unsigned kind, uint32_t n, int64_t amount, operation_id target) {
+    operation op = world_operation(w, kind, n, amount);
+    op.target = target;
+    return world_operate(w, &op);
+}
+
+/* Reserves and returns the id. */
+static inline operation_id world_reserve(world *w, uint32_t n, int64_t amount, uint32_t ttl_ms) {
+    operation op = world_operation(w, OPERATION_RESERVE, n, amount);
+    op.ttl_ms = ttl_ms;
+    operation_result r = world_operate(w, &op);
+    cr_assert_eq(r.status, STATUS_OK, "%s", status_name(r.status));
+    return op.id;
+}
+
+static inline policy_moment world_moment(const world *w) {
+    return (policy_moment){.now_ms = w->now_ms, .day = clock_day_of_ms(w->now_ms)};
+}
+
+/* What a reader sees. */
+static inline quota world_quota(const world *w, uint32_t n) {
+    quota_request r = {.subject = help_subject(n), .program = PROGRAM_POWER, .purpose = PURPOSE_POWER_TRADING};
+    quota q;
+    engine_quota(w->e, &r, 1, world_moment(w), &q, NULL);
+    return q;
+}
+
+/* Feeds records to an engine; the first that fails ends it. */
+static inline status world_apply(engine *e, const uint8_t *bytes, size_t length) {
+    size_t at = 0;
+    change c;
+    status code;
+    while ((code = change_next(bytes, length, &at, &c)) == STATUS_OK) {
+        code = engine_apply(e, &c);
+        if (code != STATUS_OK) return code;
+    }
+    return code == STATUS_END ? STATUS_OK : code;
+}
+
+/* Two engines hold the same: profiles, accounts, operations by count, the next expiry, policies. */
+static inline void world_same(const engine *a, const engine *b) {
+    engine_stats sa, sb;
+    engine_get_stats(a, &sa);
+    engine_get_stats(b, &sb);
+    cr_assert_eq(sa.subjects.records, sb.subjects.records);
+    cr_assert_eq(sa.accounts.records, sb.accounts.records);
+    cr_assert_eq(sa.operations, sb.operations);
+    cr_assert_eq(sa.open_reservations, sb.open_reservations);
+    cr_assert_eq(sa.policy_version, sb.policy_version);
+    cr_assert_eq(engine_policy_newest(a), engine_policy_newest(b));
+    cr_assert_eq(engine_next_due_ms(a), engine_next_due_ms(b));
+    store_cursor cursor = 0;
+    profile p, q;
+    while (engine_scan_profiles(a, &cursor, &p, NULL, 1) == 1) {
+        cr_assert(engine_profile(b, &p.id, &q));
+        cr_assert_arr_eq(&p, &q, sizeof p);
+    }
+    account x, y;
+    cursor = 0;
+    while (engine_scan_accounts(a, &cursor, &x, NULL, 1) == 1) {
+        subject_id subject = account_subject(&x);
+        cr_assert(engine_account(b, &subject, account_program(&x), &y));
+        cr_assert_arr_eq(&x, &y, sizeof x);
+    }
+}
+
+#endif
