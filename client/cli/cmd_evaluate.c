@@ -28,7 +28,7 @@ const char help_evaluate[] =
     "  cut -d, -f1 province.csv | xinyi evaluate --scenario travel --file - --json\n";
 
 #define CHUNK 16384
-#define PAGE 1000 /* rows of one printed table */
+#define PAGE 1000 /* rows of one printed sheet */
 #define ID_LINE_MAX 256
 
 typedef struct evaluation {
@@ -40,10 +40,10 @@ typedef struct evaluation {
     xinyi_decision *decisions;
     size_t count; /* subjects waiting */
     size_t done, failed;
-    table *page;
+    sheet *page;
 } evaluation;
 
-static const table_column columns[] = {{.name = "subject"},
+static const sheet_column columns[] = {{.name = "subject"},
                                        {.name = "outcome"},
                                        {.name = "tier", .right = true},
                                        {.name = "amount", .right = true},
@@ -52,8 +52,8 @@ static const table_column columns[] = {{.name = "subject"},
                                        {.name = "benefits", .wrap = true}};
 
 static bool print_page(evaluation *e) {
-    bool ok = table_rows(e->page) == 0 || table_print(e->page);
-    table_destroy(&e->page);
+    bool ok = sheet_rows(e->page) == 0 || sheet_print(e->page);
+    sheet_destroy(&e->page);
     return ok;
 }
 
@@ -73,25 +73,25 @@ static void join_benefits(const evaluation *e, uint64_t benefits, const char *se
 static bool table_line(evaluation *e, const char *subject, const xinyi_decision *d) {
     char text[VIEW_TEXT], money[MONEY_TEXT];
     buf benefits = {0};
-    if (e->page == NULL) e->page = table_create(columns, sizeof columns / sizeof columns[0], e->c->color);
+    if (e->page == NULL) e->page = sheet_create(columns, sizeof columns / sizeof columns[0], e->c->color);
     if (e->page == NULL) return false;
-    table_row(e->page);
-    table_cell(e->page, subject);
+    sheet_row(e->page);
+    sheet_cell(e->page, subject);
     if (d->status != 0) {
-        table_cell_painted(e->page, xinyi_status_name(d->status), "red");
+        sheet_cell_painted(e->page, xinyi_status_name(d->status), "red");
     } else {
-        table_cell_painted(e->page, view_outcome(d->outcome), view_outcome_paint(d->outcome));
+        sheet_cell_painted(e->page, view_outcome(d->outcome), view_outcome_paint(d->outcome));
         snprintf(text, sizeof text, "%u", d->tier);
-        table_cell(e->page, d->tier != 0 ? text : "");
-        table_cell(e->page, d->amount_fen != 0 ? money_format(d->amount_fen, money) : "");
+        sheet_cell(e->page, d->tier != 0 ? text : "");
+        sheet_cell(e->page, d->amount_fen != 0 ? money_format(d->amount_fen, money) : "");
         snprintf(text, sizeof text, "%+d bp", d->rate_bp);
-        table_cell(e->page, d->rate_bp != 0 ? text : "");
-        table_cell(e->page, d->percent_bp != 0 ? view_percent(d->percent_bp, text) : "");
+        sheet_cell(e->page, d->rate_bp != 0 ? text : "");
+        sheet_cell(e->page, d->percent_bp != 0 ? view_percent(d->percent_bp, text) : "");
         join_benefits(e, d->benefits, ", ", &benefits);
-        table_cell(e->page, buf_cstr(&benefits));
+        sheet_cell(e->page, buf_cstr(&benefits));
     }
     buf_deinit(&benefits);
-    return table_rows(e->page) < PAGE || print_page(e);
+    return sheet_rows(e->page) < PAGE || print_page(e);
 }
 
 static void csv_line(evaluation *e, const char *subject, const xinyi_decision *d) {
@@ -205,11 +205,11 @@ static int evaluate_one(evaluation *e) {
     int code = xinyi_decide(e->c->x, e->scenario, e->purpose, e->subjects, 1, e->decisions);
     if (code != 0) return cli_failed(e->c, code);
     char subject[SUBJECT_TEXT];
-    table *card = table_card(2, e->c->color);
-    table_pair(card, "subject", cli_subject_text(&e->subjects[0], subject));
+    sheet *card = sheet_card(2, e->c->color);
+    sheet_pair(card, "subject", cli_subject_text(&e->subjects[0], subject));
     view_decision_card(e->c, card, &e->names, e->scenario, &e->decisions[0]);
-    bool ok = table_print(card);
-    table_destroy(&card);
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok ? cli_exit_of(e->decisions[0].status) : cli_no_memory(e->c);
 }
 

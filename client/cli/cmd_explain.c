@@ -48,7 +48,7 @@ static unsigned outcome_code(const char *name) {
 }
 
 /* Benefits by title and id. */
-static void benefits_of(const catalog *k, unsigned scenario, const json_t *list, table *card) {
+static void benefits_of(const catalog *k, unsigned scenario, const json_t *list, sheet *card) {
     const char *heading = "benefits";
     json_t *item;
     size_t i;
@@ -64,52 +64,52 @@ static void benefits_of(const catalog *k, unsigned scenario, const json_t *list,
             snprintf(text, sizeof text, "%s", id);
         else
             snprintf(text, sizeof text, "%s (%s)", title, id);
-        table_pair(card, heading, text);
+        sheet_pair(card, heading, text);
         heading = "";
     }
-    if (json_array_size(list) == 0) table_pair(card, heading, "none");
+    if (json_array_size(list) == 0) sheet_pair(card, heading, "none");
 }
 
 static bool print_header(cli *c, const catalog *k, unsigned scenario, const json_t *d) {
     char text[512], money[MONEY_TEXT], percent[VIEW_TEXT];
     const char *outcome = text_of(d, "outcome");
     const json_t *row = json_object_get(d, "decided_by");
-    table *card = table_card(2, c->color);
-    table_pair(card, "subject", text_of(d, "subject"));
+    sheet *card = sheet_card(2, c->color);
+    sheet_pair(card, "subject", text_of(d, "subject"));
     snprintf(text, sizeof text, "%s  %s", text_of(d, "scenario"), text_of(d, "policy_title"));
-    table_pair(card, "scenario", text);
+    sheet_pair(card, "scenario", text);
     if (strcmp(text_of(d, "status"), "ok") == 0)
-        table_pair_painted(card, "outcome", outcome, view_outcome_paint(outcome_code(outcome)));
+        sheet_pair_painted(card, "outcome", outcome, view_outcome_paint(outcome_code(outcome)));
     else
-        table_pair_painted(card, "outcome", text_of(d, "status"), "red");
+        sheet_pair_painted(card, "outcome", text_of(d, "status"), "red");
     if (json_is_object(row)) {
         snprintf(text, sizeof text, "%s / %s%s%s", text_of(row, "table"), text_of(row, "row"),
                  text_of(row, "because")[0] != '\0' ? ": " : "", text_of(row, "because"));
-        table_pair(card, "decided by", text);
+        sheet_pair(card, "decided by", text);
     }
     if (number_of(d, "tier") != 0) {
         snprintf(text, sizeof text, "%lld", (long long)number_of(d, "tier"));
-        table_pair(card, "tier", text);
+        sheet_pair(card, "tier", text);
     }
     benefits_of(k, scenario, json_object_get(d, "benefits"), card);
-    if (number_of(d, "amount_fen") != 0) table_pair(card, "amount", money_format(number_of(d, "amount_fen"), money));
+    if (number_of(d, "amount_fen") != 0) sheet_pair(card, "amount", money_format(number_of(d, "amount_fen"), money));
     if (number_of(d, "rate_bp") != 0) {
         snprintf(text, sizeof text, "%+lld basis points", (long long)number_of(d, "rate_bp"));
-        table_pair(card, "rate", text);
+        sheet_pair(card, "rate", text);
     }
     if (number_of(d, "percent_bp") != 0)
-        table_pair(card, "percent", view_percent((int)number_of(d, "percent_bp"), percent));
+        sheet_pair(card, "percent", view_percent((int)number_of(d, "percent_bp"), percent));
     snprintf(text, sizeof text, "%s, version %lld, %s", text_of(d, "policy"), (long long)number_of(d, "policy_version"),
              text_of(d, "authority"));
-    table_pair(card, "policy", text);
-    if (text_of(d, "legal_basis")[0] != '\0') table_pair(card, "legal basis", text_of(d, "legal_basis"));
-    table_pair(card, "date of data", text_of(d, "data_day")[0] != '\0' ? text_of(d, "data_day") : "none");
-    bool ok = table_print(card);
-    table_destroy(&card);
+    sheet_pair(card, "policy", text);
+    if (text_of(d, "legal_basis")[0] != '\0') sheet_pair(card, "legal basis", text_of(d, "legal_basis"));
+    sheet_pair(card, "date of data", text_of(d, "data_day")[0] != '\0' ? text_of(d, "data_day") : "none");
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok;
 }
 
-static void add_row(table *t, const json_t *row) {
+static void add_row(sheet *t, const json_t *row) {
     bool hit = json_is_true(json_object_get(row, "hit")), matched = json_is_true(json_object_get(row, "matched"));
     const char *name = text_of(row, "row");
     const char *state = hit ? "applies" : matched ? "holds, not used" : "";
@@ -123,33 +123,33 @@ static void add_row(table *t, const json_t *row) {
     buf_append_str(&why, text_of(row, "because"));
     const char *reason = buf_cstr(&why);
     if (json_array_size(cells) == 0) {
-        table_row(t);
-        table_cell_painted(t, name, paint);
-        table_cell_painted(t, state, paint);
-        table_cell(t, "always");
-        for (int k = 0; k < 3; k++) table_cell(t, "");
-        table_cell(t, reason);
+        sheet_row(t);
+        sheet_cell_painted(t, name, paint);
+        sheet_cell_painted(t, state, paint);
+        sheet_cell(t, "always");
+        for (int k = 0; k < 3; k++) sheet_cell(t, "");
+        sheet_cell(t, reason);
     }
     json_array_foreach(cells, i, cell) {
         char field[160];
         bool satisfied = json_is_true(json_object_get(cell, "satisfied"));
         const char *value = text_of(cell, "value");
         snprintf(field, sizeof field, "%s %s", text_of(cell, "field"), text_of(cell, "title"));
-        table_row(t);
-        table_cell_painted(t, i == 0 ? name : "", paint);
-        table_cell_painted(t, i == 0 ? state : "", paint);
-        table_cell(t, field);
-        table_cell(t, value[0] != '\0' ? value : "(none)");
-        table_cell_painted(t, satisfied ? "✓" : "✗", satisfied ? "green" : "red");
-        table_cell(t, text_of(cell, "test"));
-        table_cell(t, i == 0 ? reason : "");
+        sheet_row(t);
+        sheet_cell_painted(t, i == 0 ? name : "", paint);
+        sheet_cell_painted(t, i == 0 ? state : "", paint);
+        sheet_cell(t, field);
+        sheet_cell(t, value[0] != '\0' ? value : "(none)");
+        sheet_cell_painted(t, satisfied ? "✓" : "✗", satisfied ? "green" : "red");
+        sheet_cell(t, text_of(cell, "test"));
+        sheet_cell(t, i == 0 ? reason : "");
     }
     buf_deinit(&why);
 }
 
 /* The rows of one decision table, from *at on; *at moves behind them. */
 static bool print_table(cli *c, const json_t *rows, size_t *at, bool all) {
-    static const table_column columns[] = {{.name = "row"},
+    static const sheet_column columns[] = {{.name = "row"},
                                            {.name = "state"},
                                            {.name = "field"},
                                            {.name = "value"},
@@ -163,11 +163,11 @@ static bool print_table(cli *c, const json_t *rows, size_t *at, bool all) {
         end++;
     }
     if (all || last == *at) last = end; /* nothing was used: every row says why */
-    table *t = table_create(columns, sizeof columns / sizeof columns[0], c->color);
+    sheet *t = sheet_create(columns, sizeof columns / sizeof columns[0], c->color);
     for (size_t i = *at; i < last; i++) add_row(t, json_array_get(rows, i));
     printf("\n%stable %s%s\n", cli_paint(c, "1"), name, cli_paint(c, "0"));
-    bool ok = table_print(t);
-    table_destroy(&t);
+    bool ok = sheet_print(t);
+    sheet_destroy(&t);
     if (last < end) printf("… and %zu more rows that were not used (--all)\n", end - last);
     *at = end;
     return ok;

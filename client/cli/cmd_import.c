@@ -1,8 +1,8 @@
-/* import: arguments, the file, progress and the summary; the work is in import.c. */
+/* import: arguments, the file, progress and the summary; the work is in importer.c. */
 #include "base/clock.h"
 #include "base/limits.h"
 #include "client/cli/command.h"
-#include "client/cli/import.h"
+#include "client/cli/importer.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
 #include "client/cli/progress.h"
@@ -23,7 +23,7 @@ const char help_import[] =
     "and for guarantee accounts energy_12m_mwh wholesale_2m_mwh retail_2m_mwh forecast_12m_gwh deposit_fen bond_fen\n"
     "bond_from bond_to other_instruments. An empty cell leaves a field as it is, - clears it. Every row is on disk "
     "before\n"
-    "it counts; importing the same file again changes nothing.\n"
+    "it counts; importing the same file again changes nothing. Instruments that have ended are left out.\n"
     "  --rejects FILE   lines that are refused, with the reason (FILE.rejects); the rest goes in (exit status 4)\n"
     "  --batch N        rows of one request (2048)\n"
     "  --dry-run        check the file without a server\n"
@@ -44,7 +44,7 @@ typedef struct job {
     int fd;
     csv_reader *reader;
     columns cols;
-    import *work;
+    importer *work;
     progress bar;
 } job;
 
@@ -92,22 +92,22 @@ static int read_rows(job *j) {
     uint64_t since = 0;
     for (;;) {
         status s = csv_reader_next(j->reader, &record);
-        if (s == STATUS_END) return import_finish(j->work);
+        if (s == STATUS_END) return importer_finish(j->work);
         if (s != STATUS_OK) {
             int code = read_failed(j, s);
-            int rest = import_finish(j->work);
+            int rest = importer_finish(j->work);
             return rest != 0 ? rest : code;
         }
-        int code = import_record(j->work, &record);
+        int code = importer_record(j->work, &record);
         if (code != 0) return code;
         if (++since < 1024) continue;
         since = 0;
-        const import_totals *t = import_get_totals(j->work);
+        const importer_totals *t = importer_get_totals(j->work);
         progress_update(&j->bar, csv_reader_bytes(j->reader), t->rows, t->rejected);
     }
 }
 
-static void summary_json(job *j, const import_totals *t, double seconds) {
+static void summary_json(job *j, const importer_totals *t, double seconds) {
     char number[32];
     jout *o = &j->c->out;
     jout_object(o, NULL);
@@ -116,8 +116,9 @@ static void summary_json(job *j, const import_totals *t, double seconds) {
     jout_int(o, "subjects", (int64_t)t->subjects);
     jout_int(o, "accounts", (int64_t)t->accounts);
     jout_int(o, "rejected", (int64_t)t->rejected);
+    jout_int(o, "ended_instruments", (int64_t)t->ended);
     jout_int(o, "certain_rows", (int64_t)t->certain_rows);
-    jout_string(o, "rejects", import_wrote_rejects(j->work) ? j->rejects : NULL);
+    jout_string(o, "rejects", importer_wrote_rejects(j->work) ? j->rejects : NULL);
     snprintf(number, sizeof number, "%.3f", seconds);
     jout_raw(o, "seconds", number);
     jout_int(o, "rows_per_s", (int64_t)((double)t->rows / (seconds > 0 ? seconds : 1)));
@@ -125,14 +126,16 @@ static void summary_json(job *j, const import_totals *t, double seconds) {
     jout_line(o);
 }
 
-static void summary_text(const job *j, const import_totals *t, double seconds) {
+static void summary_text(const job *j, const importer_totals *t, double seconds) {
     char rows[MONEY_TEXT], subjects[MONEY_TEXT], accounts_text[MONEY_TEXT], rejected[MONEY_TEXT], rate[MONEY_TEXT];
     printf("%s %s rows in %.1f s (%s rows/s): %s subjects %s, %s accounts, %s rejected\n",
            j->dry_run ? "checked" : "imported", money_format_count((int64_t)t->certain_rows, rows), seconds,
            money_format_count((int64_t)((double)t->certain_rows / (seconds > 0 ? seconds : 1)), rate),
            money_format_count((int64_t)t->subjects, subjects), j->dry_run ? "to write" : "written",
            money_format_count((int64_t)t->accounts, accounts_text), money_format_count((int64_t)t->rejected, rejected));
-    if (import_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
+    if (t->ended > 0)
+        printf("%s instruments have ended and were left out\n", money_format_count((int64_t)t->ended, rows));
+    if (importer_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
 }
 
 static int run(job *j) {
@@ -141,12 +144,12 @@ static int run(job *j) {
     if (!j->dry_run && (code = cli_connect(j->c)) != 0) return code;
     if (!j->dry_run && j->batch > xinyi_max_entries(j->c->x)) j->batch = xinyi_max_entries(j->c->x);
     remove_stale_rejects(j);
-    j->work = import_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
+    j->work = importer_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
     if (j->work == NULL) return cli_no_memory(j->c);
     code = read_rows(j);
     double seconds = progress_seconds(&j->bar);
     progress_clear(&j->bar);
-    const import_totals *t = import_get_totals(j->work);
+    const importer_totals *t = importer_get_totals(j->work);
     if (j->c->json)
         summary_json(j, t, seconds);
     else
@@ -180,7 +183,7 @@ int command_import(cli *c, int argc, char **argv) {
                  rejects != NULL ? "" : ".rejects");
         code = run(j);
     }
-    import_destroy(&j->work);
+    importer_destroy(&j->work);
     csv_reader_destroy(&j->reader);
     if (j->fd > STDIN_FILENO) close(j->fd);
     free(j);

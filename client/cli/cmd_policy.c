@@ -4,8 +4,8 @@
 #include "base/limits.h"
 #include "client/cli/command.h"
 #include "client/cli/option.h"
+#include "client/cli/sheet.h"
 #include "client/cli/suggest.h"
-#include "client/cli/table.h"
 #include "engine/policy.h"
 
 #include <errno.h>
@@ -231,22 +231,22 @@ static int with_files(cli *c, int argc, char **argv, int (*run)(cli *c, const te
 
 /* ------------------------------------------------------------------ list */
 
-static void list_line(table *t, const json_t *policy) {
+static void list_line(sheet *t, const json_t *policy) {
     static const char *const keys[] = {"scenario", "id", "title", "authority", "from", "to"};
     char number[24];
-    table_row(t);
+    sheet_row(t);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *text = json_string_value(json_object_get(policy, keys[i]));
-        table_cell(t, text != NULL ? text : "-");
+        sheet_cell(t, text != NULL ? text : "-");
     }
     snprintf(number, sizeof number, "%zu", json_array_size(json_object_get(policy, "benefits")));
-    table_cell(t, number);
+    sheet_cell(t, number);
     snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(policy, "rows")));
-    table_cell(t, number);
+    sheet_cell(t, number);
 }
 
 static int list_for_people(cli *c, const char *text) {
-    static const table_column columns[] = {{.name = "scenario"},
+    static const sheet_column columns[] = {{.name = "scenario"},
                                            {.name = "policy"},
                                            {.name = "title", .wrap = true},
                                            {.name = "authority", .wrap = true},
@@ -264,14 +264,14 @@ static int list_for_people(cli *c, const char *text) {
     const char *hash = json_string_value(json_object_get(document, "hash"));
     printf("policy version %lld, hash %s\n\n", (long long)json_integer_value(json_object_get(document, "version")),
            hash != NULL ? hash : "-");
-    table *t = table_create(columns, sizeof columns / sizeof columns[0], c->color);
+    sheet *t = sheet_create(columns, sizeof columns / sizeof columns[0], c->color);
     json_array_foreach(json_object_get(document, "policies"), i, policy) list_line(t, policy);
     int code = CLI_EXIT_DONE;
-    if (table_rows(t) == 0)
+    if (sheet_rows(t) == 0)
         puts("no policies are active");
-    else if (!table_print(t))
+    else if (!sheet_print(t))
         code = cli_no_memory(c);
-    table_destroy(&t);
+    sheet_destroy(&t);
     json_decref(document);
     return code;
 }

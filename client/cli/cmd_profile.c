@@ -22,10 +22,10 @@ const char help_get[] = "usage: xinyi get ID... [--all] [--purpose NAME]\n"
                         "  xinyi get --json id:530000199001010011 | jq .public_grade\n";
 
 static int get_for_people(cli *c, const xinyi_profile *p, bool all) {
-    table *card = table_card(3, c->color);
+    sheet *card = sheet_card(3, c->color);
     view_profile_card(c, card, p, all);
-    bool ok = table_print(card);
-    table_destroy(&card);
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok ? 0 : cli_no_memory(c);
 }
 
@@ -94,7 +94,7 @@ static int unknown_field(const cli *c, const char *word) {
     char near[SUGGEST_TEXT];
     suggest s = {.word = word};
     for (unsigned i = 0; i < PROFILE_FIELD_COUNT; i++) suggest_offer(&s, profile_field_at(i)->name);
-    return cli_usage(c, "unknown field '%s'%s (xinyi fields lists them)", word, suggest_text(&s, near));
+    return cli_usage(c, "unknown field '%s'%s", word, suggest_text(&s, near));
 }
 
 static int set_field(const cli *c, const char *assignment, profile *p, uint64_t *mask) {
@@ -215,7 +215,7 @@ static void field_json(jout *j, const profile_field *field) {
 }
 
 int command_fields(cli *c, int argc, char **argv) {
-    static const table_column columns[] = {{.name = "field"},
+    static const sheet_column columns[] = {{.name = "field"},
                                            {.name = "number", .right = true},
                                            {.name = "type"},
                                            {.name = "domain", .wrap = true},
@@ -224,7 +224,7 @@ int command_fields(cli *c, int argc, char **argv) {
     int first, code = option_parse(c, argc, argv, none, &first);
     if (code != 0) return code;
     if (first < argc) return cli_usage(c, "takes no arguments, but got '%s'", argv[first]);
-    table *t = c->json ? NULL : table_create(columns, 5, c->color);
+    sheet *t = c->json ? NULL : sheet_create(columns, 5, c->color);
     for (unsigned i = 0; i < PROFILE_FIELD_COUNT; i++) {
         const profile_field *field = profile_field_at(i);
         char number[8], domain[CONVERT_DOMAIN_TEXT];
@@ -235,14 +235,14 @@ int command_fields(cli *c, int argc, char **argv) {
         snprintf(number, sizeof number, "%u", field->number);
         convert_domain(field, domain);
         if (!field->writable) strncat(domain, " (read-only)", sizeof domain - strlen(domain) - 1);
-        table_row(t);
-        table_cell(t, field->name);
-        table_cell(t, number);
-        table_cell(t, type_name(field->type));
-        table_cell(t, domain);
-        table_cell(t, field->title);
+        sheet_row(t);
+        sheet_cell(t, field->name);
+        sheet_cell(t, number);
+        sheet_cell(t, type_name(field->type));
+        sheet_cell(t, field->title);
+        sheet_cell(t, domain);
     }
-    if (!c->json && !table_print(t)) code = cli_no_memory(c);
-    table_destroy(&t);
+    if (!c->json && !sheet_print(t)) code = cli_no_memory(c);
+    sheet_destroy(&t);
     return code;
 }

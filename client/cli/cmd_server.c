@@ -3,7 +3,7 @@
 #include "client/cli/command.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
-#include "client/cli/table.h"
+#include "client/cli/sheet.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static void info_line(void *context, const char *name, const json_t *value) {
     char text[160];
     format_value(name, value, text, sizeof text);
     bool trouble = strcmp(name, "read_only") == 0 && json_is_true(value);
-    table_pair_painted(context, name, text, trouble ? "red" : NULL);
+    sheet_pair_painted(context, name, text, trouble ? "red" : NULL);
 }
 
 int command_info(cli *c, int argc, char **argv) {
@@ -107,10 +107,10 @@ int command_info(cli *c, int argc, char **argv) {
     }
     json_t *document = parse(c, text);
     if (document == NULL) return CLI_EXIT_REFUSED;
-    table *card = table_card(2, c->color);
+    sheet *card = sheet_card(2, c->color);
     walk(document, "", info_line, card);
-    code = table_print(card) ? CLI_EXIT_DONE : cli_no_memory(c);
-    table_destroy(&card);
+    code = sheet_print(card) ? CLI_EXIT_DONE : cli_no_memory(c);
+    sheet_destroy(&card);
     json_decref(document);
     return code;
 }
@@ -118,7 +118,7 @@ int command_info(cli *c, int argc, char **argv) {
 /* ------------------------------------------------------------------ stats */
 
 typedef struct stats_view {
-    table *t;
+    sheet *t;
     json_t *before; /* flat: name → number; NULL the first time */
     json_t *flat;
     double seconds;
@@ -136,22 +136,22 @@ static void stats_line(void *context, const char *name, const json_t *value) {
             if (change != 0) money_format_count((int64_t)(change + (change < 0 ? -0.5 : 0.5)), rate);
         }
     }
-    table_row(v->t);
-    table_cell(v->t, name);
-    table_cell(v->t, text);
-    if (v->before != NULL) table_cell_painted(v->t, rate, "green");
+    sheet_row(v->t);
+    sheet_cell(v->t, name);
+    sheet_cell(v->t, text);
+    if (v->before != NULL) sheet_cell_painted(v->t, rate, "green");
 }
 
 static int stats_print(cli *c, stats_view *v, const char *text) {
-    static const table_column columns[] = {
+    static const sheet_column columns[] = {
         {.name = "counter"}, {.name = "value", .right = true}, {.name = "per second", .right = true}};
     json_t *document = parse(c, text);
     if (document == NULL) return CLI_EXIT_REFUSED;
-    v->t = table_create(columns, v->before != NULL ? 3 : 2, c->color);
+    v->t = sheet_create(columns, v->before != NULL ? 3 : 2, c->color);
     v->flat = json_object();
     walk(document, "", stats_line, v);
-    bool ok = v->flat != NULL && table_print(v->t);
-    table_destroy(&v->t);
+    bool ok = v->flat != NULL && sheet_print(v->t);
+    sheet_destroy(&v->t);
     json_decref(document);
     json_decref(v->before);
     v->before = v->flat;

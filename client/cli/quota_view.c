@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "client/cli/columns.h"
 #include "client/cli/money.h"
-#include "client/cli/table.h"
+#include "client/cli/sheet.h"
 #include "client/cli/view.h"
 #include "client/cli/when.h"
 
@@ -84,22 +84,22 @@ void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q) {
 #undef MEMBER
 }
 
-static void money_line(table *card, const char *name, int64_t fen, const char *paint, const char *remark) {
+static void money_line(sheet *card, const char *name, int64_t fen, const char *paint, const char *remark) {
     char text[MONEY_TEXT];
-    table_row(card);
-    table_cell(card, name);
-    table_cell_painted(card, money_format(fen, text), paint);
-    table_cell(card, remark);
+    sheet_row(card);
+    sheet_cell(card, name);
+    sheet_cell_painted(card, money_format(fen, text), paint);
+    sheet_cell(card, remark);
 }
 
-static void text_line(table *card, const char *name, const char *value, const char *paint, const char *remark) {
-    table_row(card);
-    table_cell(card, name);
-    table_cell_painted(card, value, paint);
-    table_cell(card, remark);
+static void text_line(sheet *card, const char *name, const char *value, const char *paint, const char *remark) {
+    sheet_row(card);
+    sheet_cell(card, name);
+    sheet_cell_painted(card, value, paint);
+    sheet_cell(card, remark);
 }
 
-static void standing(table *card, const xinyi_quota *q) {
+static void standing(sheet *card, const xinyi_quota *q) {
     if (q->status != 0)
         text_line(card, "standing", xinyi_status_text(q->status), "red", "");
     else if ((q->flags & XINYI_QUOTA_SUSPENDED) != 0)
@@ -114,7 +114,7 @@ static void standing(table *card, const xinyi_quota *q) {
         text_line(card, "standing", "covered", NULL, "");
 }
 
-static void usage_line(table *card, const xinyi_quota *q) {
+static void usage_line(sheet *card, const xinyi_quota *q) {
     char text[32];
     static const char *const remarks[] = {"", "warning level 1", "warning level 2",
                                           "warning level 3: new exposure is refused"};
@@ -127,13 +127,13 @@ static void usage_line(table *card, const xinyi_quota *q) {
     text_line(card, "usage", text, paints[level], remarks[level]);
 }
 
-static void count_line(table *card, const char *name, int64_t value, const char *unit) {
+static void count_line(sheet *card, const char *name, int64_t value, const char *unit) {
     char count[MONEY_TEXT], text[MONEY_TEXT + 8];
     snprintf(text, sizeof text, "%s%s", money_format_count(value, count), unit);
     text_line(card, name, text, NULL, "");
 }
 
-static void required_lines(table *card, const xinyi_quota *q) {
+static void required_lines(sheet *card, const xinyi_quota *q) {
     char remark[96], percent[VIEW_TEXT], money[MONEY_TEXT];
     remark[0] = '\0';
     if (q->factor_bp != 0)
@@ -150,7 +150,7 @@ static void required_lines(table *card, const xinyi_quota *q) {
 
 bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q) {
     char text[128], reserved[MONEY_TEXT], committed[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
-    table *card = table_card(3, c->color);
+    sheet *card = sheet_card(3, c->color);
     text_line(card, "subject", subject, NULL, "");
     standing(card, q);
     if (q->status == 0) {
@@ -174,8 +174,8 @@ bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *
         snprintf(text, sizeof text, "policy version %u, account version %u", q->policy_version, q->account_version);
         text_line(card, "as of", text, NULL, "");
     }
-    bool ok = table_print(card);
-    table_destroy(&card);
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok;
 }
 
@@ -260,49 +260,49 @@ void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_o
     reply_json(j, r);
 }
 
-static void request_lines(table *card, const xinyi_operation *op) {
+static void request_lines(sheet *card, const xinyi_operation *op) {
     char text[96], subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], a[WHEN_TEXT], b[WHEN_TEXT];
-    table_pair(card, "operation", xinyi_operation_format(&op->id, hex));
-    table_pair(card, "subject", subject_text(&op->subject, subject));
-    if (has_target(op->kind)) table_pair(card, "reservation", xinyi_operation_format(&op->target, hex));
+    sheet_pair(card, "operation", xinyi_operation_format(&op->id, hex));
+    sheet_pair(card, "subject", subject_text(&op->subject, subject));
+    if (has_target(op->kind)) sheet_pair(card, "reservation", xinyi_operation_format(&op->target, hex));
     if (op->kind != XINYI_PLEDGE && op->kind != XINYI_WITHDRAW) return;
     const char *kind = columns_instrument_name(op->instrument_kind);
     snprintf(text, sizeof text, "%llu%s%s", (unsigned long long)op->instrument, kind != NULL ? ", " : "",
              kind != NULL ? kind : "");
-    table_pair(card, "instrument", text);
+    sheet_pair(card, "instrument", text);
     if (op->kind == XINYI_PLEDGE && (op->from_hour != 0 || op->to_hour != WHEN_NO_END)) {
         when_format_hour(op->to_hour, true, b);
         snprintf(text, sizeof text, "from %s to %s",
                  op->from_hour == 0 ? "now" : when_format_hour(op->from_hour, false, a), b[0] != '\0' ? b : "no end");
-        table_pair(card, "valid", text);
+        sheet_pair(card, "valid", text);
     }
 }
 
-static void reply_lines(table *card, const xinyi_operation *op, const xinyi_operation_reply *r) {
+static void reply_lines(sheet *card, const xinyi_operation *op, const xinyi_operation_reply *r) {
     char text[96], money[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
-    if (has_amount(op->kind)) table_pair(card, "amount", money_format(r->amount_fen, money));
+    if (has_amount(op->kind)) sheet_pair(card, "amount", money_format(r->amount_fen, money));
     if (r->expires_ms != 0) {
         snprintf(text, sizeof text, "%s (China time)", quota_view_time(r->expires_ms, moment));
-        table_pair(card, "expires", text);
+        sheet_pair(card, "expires", text);
     }
-    table_pair(card, "limit", money_format(r->limit_fen, money));
-    table_pair(card, "used", money_format(r->used_fen, money));
-    table_pair(card, "available", money_format(r->available_fen, money));
+    sheet_pair(card, "limit", money_format(r->limit_fen, money));
+    sheet_pair(card, "used", money_format(r->used_fen, money));
+    sheet_pair(card, "available", money_format(r->available_fen, money));
     if (r->warning > 0) {
         snprintf(text, sizeof text, "level %u", r->warning);
-        table_pair_painted(card, "warning", text, r->warning >= 3 ? "red" : "yellow");
+        sheet_pair_painted(card, "warning", text, r->warning >= 3 ? "red" : "yellow");
     }
 }
 
 bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
     char text[160];
-    table *card = table_card(2, c->color);
+    sheet *card = sheet_card(2, c->color);
     snprintf(text, sizeof text, "%s", r->status == 0 ? "done" : xinyi_status_text(r->status));
-    table_pair_painted(card, quota_view_kind(op->kind), text, r->status == 0 ? "green" : "red");
+    sheet_pair_painted(card, quota_view_kind(op->kind), text, r->status == 0 ? "green" : "red");
     request_lines(card, op);
     reply_lines(card, op, r);
-    bool ok = table_print(card);
-    table_destroy(&card);
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok;
 }
 
@@ -330,15 +330,15 @@ bool quota_view_outcome_card(const cli *c, const xinyi_operation_id *id, const x
                xinyi_status_text(r->status));
         return true;
     }
-    table *card = table_card(2, c->color);
-    table_pair_painted(card, quota_view_kind(r->request.kind),
+    sheet *card = sheet_card(2, c->color);
+    sheet_pair_painted(card, quota_view_kind(r->request.kind),
                        r->reply.status == 0 ? "done" : xinyi_status_text(r->reply.status),
                        r->reply.status == 0 ? "green" : "red");
-    if (r->request.kind == XINYI_RESERVE && r->reply.status == 0) table_pair(card, "state", quota_view_state(r->state));
-    table_pair(card, "executed", quota_view_time(r->at_ms, moment));
+    if (r->request.kind == XINYI_RESERVE && r->reply.status == 0) sheet_pair(card, "state", quota_view_state(r->state));
+    sheet_pair(card, "executed", quota_view_time(r->at_ms, moment));
     request_lines(card, &r->request);
     reply_lines(card, &r->request, &r->reply);
-    bool ok = table_print(card);
-    table_destroy(&card);
+    bool ok = sheet_print(card);
+    sheet_destroy(&card);
     return ok;
 }

@@ -76,28 +76,28 @@ static const char *paint_of(const profile_field *field, int64_t value) {
     return (bad >> field->number & 1) != 0 ? "red" : "green";
 }
 
-void view_profile_card(const cli *c, table *card, const xinyi_profile *from, bool all) {
+void view_profile_card(const cli *c, sheet *card, const xinyi_profile *from, bool all) {
     (void)c;
     char text[96], subject[SUBJECT_TEXT], version[16];
     profile p;
     convert_from_client(from, &p);
-    table_row(card);
-    table_cell(card, "subject");
-    table_cell(card, subject_format(&p.id, subject));
-    table_row(card);
-    table_cell(card, "version");
+    sheet_row(card);
+    sheet_cell(card, "subject");
+    sheet_cell(card, subject_format(&p.id, subject));
+    sheet_row(card);
+    sheet_cell(card, "version");
     snprintf(version, sizeof version, "%u", from->version);
-    table_cell(card, version);
+    sheet_cell(card, version);
     for (unsigned i = 0; i < PROFILE_FIELD_COUNT; i++) {
         const profile_field *field = profile_field_at(i);
         int64_t value = profile_get(&p, field);
         bool nothing = value == PROFILE_MISSING || (value == 0 && field->type != PROFILE_ENUM);
         if (nothing && !all) continue;
-        table_row(card);
-        table_cell(card, field->name);
-        table_cell_painted(card, value == PROFILE_MISSING ? "-" : for_people(field, value, text, sizeof text),
+        sheet_row(card);
+        sheet_cell(card, field->name);
+        sheet_cell_painted(card, value == PROFILE_MISSING ? "-" : for_people(field, value, text, sizeof text),
                            paint_of(field, value));
-        table_cell(card, field->title);
+        sheet_cell(card, field->title);
     }
 }
 
@@ -139,9 +139,9 @@ void view_decision_json(jout *j, const catalog *names, unsigned scenario, const 
     jout_int(j, "policy_version", d->policy_version);
 }
 
-static void benefit_lines(table *card, const catalog *names, unsigned scenario, uint64_t benefits) {
+static void benefit_lines(sheet *card, const catalog *names, unsigned scenario, uint64_t benefits) {
     const char *heading = "benefits";
-    if (benefits == 0) table_pair(card, heading, "none");
+    if (benefits == 0) sheet_pair(card, heading, "none");
     for (unsigned bit = 0; bit < CATALOG_BENEFITS; bit++) {
         char text[192];
         if ((benefits >> bit & 1) == 0) continue;
@@ -150,36 +150,36 @@ static void benefit_lines(table *card, const catalog *names, unsigned scenario, 
             snprintf(text, sizeof text, "#%u", bit);
         else
             snprintf(text, sizeof text, "%s (%s)", title != NULL ? title : "", id);
-        table_pair(card, heading, text);
+        sheet_pair(card, heading, text);
         heading = "";
     }
 }
 
-void view_decision_card(const cli *c, table *card, const catalog *names, unsigned scenario, const xinyi_decision *d) {
+void view_decision_card(const cli *c, sheet *card, const catalog *names, unsigned scenario, const xinyi_decision *d) {
     (void)c;
     char text[96], money[MONEY_TEXT], name[32];
     const char *title = names->title[scenario];
     snprintf(text, sizeof text, "%s%s%s", catalog_scenario_name(names, scenario, name), title != NULL ? "  " : "",
              title != NULL ? title : "");
-    table_pair(card, "scenario", text);
+    sheet_pair(card, "scenario", text);
     if (d->status != 0) {
-        table_pair_painted(card, "outcome", "no decision", "red");
-        table_pair(card, "reason", xinyi_status_text(d->status));
+        sheet_pair_painted(card, "outcome", "no decision", "red");
+        sheet_pair(card, "reason", xinyi_status_text(d->status));
     } else {
-        table_pair_painted(card, "outcome", view_outcome(d->outcome), view_outcome_paint(d->outcome));
+        sheet_pair_painted(card, "outcome", view_outcome(d->outcome), view_outcome_paint(d->outcome));
         if (d->tier != 0) {
             snprintf(text, sizeof text, "%u", d->tier);
-            table_pair(card, "tier", text);
+            sheet_pair(card, "tier", text);
         }
         benefit_lines(card, names, scenario, d->benefits);
-        if (d->amount_fen != 0) table_pair(card, "amount", money_format(d->amount_fen, money));
+        if (d->amount_fen != 0) sheet_pair(card, "amount", money_format(d->amount_fen, money));
         if (d->rate_bp != 0) {
             snprintf(text, sizeof text, "%+d basis points", d->rate_bp);
-            table_pair(card, "rate", text);
+            sheet_pair(card, "rate", text);
         }
-        if (d->percent_bp != 0) table_pair(card, "percent", view_percent(d->percent_bp, text));
+        if (d->percent_bp != 0) sheet_pair(card, "percent", view_percent(d->percent_bp, text));
     }
-    table_pair(card, "date of data", d->data_day != 0 ? view_day(d->data_day, text) : "none");
+    sheet_pair(card, "date of data", d->data_day != 0 ? view_day(d->data_day, text) : "none");
     snprintf(text, sizeof text, "%u", d->policy_version);
-    table_pair(card, "policy version", text);
+    sheet_pair(card, "policy version", text);
 }

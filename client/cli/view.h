@@ -4,17 +4,17 @@
 
 #include "client/cli/catalog.h"
 #include "client/cli/cli.h"
-#include "client/cli/table.h"
+#include "client/cli/sheet.h"
 
 /* Members of the open object: "subject", "version", then every field: enums by name, missing null, flags booleans,
  * days YYYY-MM-DD. */
 void view_profile_json(jout *j, const xinyi_profile *p);
 /* Only what is known; with `all` everything. */
-void view_profile_card(const cli *c, table *card, const xinyi_profile *p, bool all);
+void view_profile_card(const cli *c, sheet *card, const xinyi_profile *p, bool all);
 
 /* Members of the open object: "scenario", "status", "outcome", … */
 void view_decision_json(jout *j, const catalog *names, unsigned scenario, const xinyi_decision *d);
-void view_decision_card(const cli *c, table *card, const catalog *names, unsigned scenario, const xinyi_decision *d);
+void view_decision_card(const cli *c, sheet *card, const catalog *names, unsigned scenario, const xinyi_decision *d);
 
 const char *view_outcome(unsigned outcome); /* "granted" */
 /* The paint of an outcome: green, yellow, red, or NULL. */

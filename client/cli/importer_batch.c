@@ -1,5 +1,5 @@
 /* Arrays are made once and reused; only raw text, reasons and operations grow. */
-#include "client/cli/import_batch.h"
+#include "client/cli/importer_batch.h"
 
 #include "client/cli/convert.h"
 #include "client/cli/when.h"
@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool import_batch_init(import_batch *b, size_t capacity) {
-    *b = (import_batch){.capacity = capacity};
+bool importer_batch_init(importer_batch *b, size_t capacity) {
+    *b = (importer_batch){.capacity = capacity};
     b->rows = calloc(capacity, sizeof *b->rows);
     b->puts = calloc(capacity, sizeof *b->puts);
     b->put_row = calloc(capacity, sizeof *b->put_row);
     return b->rows != NULL && b->puts != NULL && b->put_row != NULL;
 }
 
-void import_batch_deinit(import_batch *b) {
+void importer_batch_deinit(importer_batch *b) {
     free(b->rows);
     free(b->puts);
     free(b->put_row);
@@ -23,10 +23,10 @@ void import_batch_deinit(import_batch *b) {
     free(b->operation_row);
     buf_deinit(&b->raw);
     buf_deinit(&b->reasons);
-    *b = (import_batch){0};
+    *b = (importer_batch){0};
 }
 
-void import_batch_clear(import_batch *b) {
+void importer_batch_clear(importer_batch *b) {
     b->row_count = b->put_count = b->operation_count = b->read_reasons = 0;
     b->pending = 0;
     b->again = 0;
@@ -34,27 +34,27 @@ void import_batch_clear(import_batch *b) {
     buf_clear(&b->reasons);
 }
 
-bool import_batch_reject(import_batch *b, size_t row, const char *why) {
+bool importer_batch_reject(importer_batch *b, size_t row, const char *why) {
     if (b->rows[row].reason != 0) return true;
     b->rows[row].reason = b->reasons.size + 1;
     buf_append(&b->reasons, why, strlen(why) + 1);
     return !b->reasons.failed;
 }
 
-const char *import_batch_reason(const import_batch *b, const import_row *row) {
+const char *importer_batch_reason(const importer_batch *b, const importer_row *row) {
     return row->reason == 0 ? NULL : (const char *)b->reasons.data + row->reason - 1;
 }
 
-void import_batch_reset(import_batch *b) {
+void importer_batch_reset(importer_batch *b) {
     for (size_t i = 0; i < b->row_count; i++)
-        if (b->rows[i].reason > b->read_reasons) b->rows[i].reason = 0;
+        if (b->rows[i].reason > b->read_reasons) b->rows[i].reason = 0, b->rows[i].put_refused = false;
     b->reasons.size = b->read_reasons;
     b->again = 0;
 }
 
 /* ------------------------------------------------------------------ operations of a row */
 
-static xinyi_operation *add_operation(import_batch *b, unsigned kind, const xinyi_subject *subject) {
+static xinyi_operation *add_operation(importer_batch *b, unsigned kind, const xinyi_subject *subject) {
     if (b->operation_count == b->operation_room) {
         size_t room = b->operation_room == 0 ? 256 : b->operation_room * 2;
         xinyi_operation *operations = realloc(b->operations, room * sizeof *operations);
@@ -73,7 +73,7 @@ static xinyi_operation *add_operation(import_batch *b, unsigned kind, const xiny
 }
 
 /* Energy is written whole: what the row leaves out stays as the account has it. */
-static bool add_energy(import_batch *b, const xinyi_subject *subject, const columns_row *row, accounts_entry *account,
+static bool add_energy(importer_batch *b, const xinyi_subject *subject, const columns_row *row, accounts_entry *account,
                        bool is_new) {
     bool differs = is_new;
     for (unsigned i = 0; i < COLUMNS_ENERGIES; i++) {
@@ -102,7 +102,7 @@ static bool holds(const accounts *known, const accounts_entry *account, const xi
     return false;
 }
 
-static bool add_pledge(import_batch *b, const xinyi_subject *subject, const xinyi_instrument *wanted, accounts *known,
+static bool add_pledge(importer_batch *b, const xinyi_subject *subject, const xinyi_instrument *wanted, accounts *known,
                        accounts_entry *account) {
     if (holds(known, account, wanted)) return true;
     xinyi_operation *op = add_operation(b, XINYI_PLEDGE, subject);
@@ -117,27 +117,33 @@ static bool add_pledge(import_batch *b, const xinyi_subject *subject, const xiny
     return true;
 }
 
-static bool add_account(import_batch *b, const xinyi_subject *subject, const columns_row *row, accounts *known) {
+static bool add_account(importer_batch *b, const xinyi_subject *subject, const columns_row *row, accounts *known,
+                        uint32_t now_hour) {
     const uint32_t energies = (1u << COLUMNS_ENERGIES) - 1;
     accounts_entry *account = accounts_find(known, subject->bytes);
     bool is_new = account == NULL;
     if (is_new && (account = accounts_open(known, subject->bytes)) == NULL) return false;
     if ((row->account & energies) != 0 && !add_energy(b, subject, row, account, is_new)) return false;
-    for (size_t i = 0; i < row->instrument_count; i++)
-        if (!add_pledge(b, subject, &row->instruments[i], known, account)) return false;
+    for (size_t i = 0; i < row->instrument_count; i++) {
+        const xinyi_instrument *wanted = &row->instruments[i];
+        if (wanted->to_hour <= now_hour && wanted->from_hour < wanted->to_hour)
+            b->rows[b->row_count - 1].ended++;
+        else if (!add_pledge(b, subject, wanted, known, account))
+            return false;
+    }
     return true;
 }
 
 /* ------------------------------------------------------------------ rows */
 
-bool import_batch_add(import_batch *b, const csv_record *record, const columns_row *row, const char *why,
-                      accounts *known) {
-    import_row *r = &b->rows[b->row_count++];
-    *r = (import_row){.line = record->line, .raw = b->raw.size, .raw_length = record->raw_length};
+bool importer_batch_add(importer_batch *b, const csv_record *record, const columns_row *row, const char *why,
+                        accounts *known, uint32_t now_hour) {
+    importer_row *r = &b->rows[b->row_count++];
+    *r = (importer_row){.line = record->line, .raw = b->raw.size, .raw_length = record->raw_length};
     buf_append(&b->raw, record->raw, record->raw_length);
     if (b->raw.failed) return false;
     if (why != NULL) {
-        bool ok = import_batch_reject(b, b->row_count - 1, why);
+        bool ok = importer_batch_reject(b, b->row_count - 1, why);
         b->read_reasons = b->reasons.size;
         return ok;
     }
@@ -149,5 +155,5 @@ bool import_batch_add(import_batch *b, const csv_record *record, const columns_r
     put->expected_version = 0;
     convert_to_client(&row->fields, &put->profile);
     if (r->has_put) b->put_row[b->put_count++] = (uint32_t)(b->row_count - 1);
-    return !r->has_account || add_account(b, &put->profile.id, row, known);
+    return !r->has_account || add_account(b, &put->profile.id, row, known, now_hour);
 }

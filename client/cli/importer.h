@@ -12,29 +12,30 @@
  * the same operation ids, so for a subject with several rows the last one wins.
  *
  * Owned by the caller, one thread. */
-#ifndef XINYI_CLI_IMPORT_H
-#define XINYI_CLI_IMPORT_H
+#ifndef XINYI_CLI_IMPORTER_H
+#define XINYI_CLI_IMPORTER_H
 
 #include "client/cli/cli.h"
 #include "client/cli/columns.h"
 
-typedef struct import import;
+typedef struct importer importer;
 
-typedef struct import_totals {
+typedef struct importer_totals {
     uint64_t rows, subjects, accounts, rejected;
+    uint64_t ended;                      /* instruments left out because they have ended */
     uint64_t certain_rows, certain_line; /* acknowledged, up to this line of the file */
-} import_totals;
+} importer_totals;
 
 /* batch: rows of one request, at most what the server takes. dry_run: parse and check only; c->x may be NULL.
  * rejects_path is opened when the first reject is written. NULL without memory. */
-import *import_create(cli *c, const columns *cols, size_t batch, bool dry_run, const char *rejects_path);
-void import_destroy(import **i); /* accepts NULL */
+importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_run, const char *rejects_path);
+void importer_destroy(importer **i); /* accepts NULL */
 
 /* Adds a record, good or bad; sends when a batch is full. 0, or an exit code after a message. */
-int import_record(import *i, const csv_record *record);
+int importer_record(importer *i, const csv_record *record);
 /* Sends the rest and waits for all answers. */
-int import_finish(import *i);
-const import_totals *import_get_totals(const import *i);
-bool import_wrote_rejects(const import *i);
+int importer_finish(importer *i);
+const importer_totals *importer_get_totals(const importer *i);
+bool importer_wrote_rejects(const importer *i);
 
 #endif

@@ -1,11 +1,11 @@
 /* A ring of batches: filled at the head, sent, and retired at the tail once every request of the batch is answered.
  * Invariant: tail ≤ head, head − tail ≤ WINDOW; the batch at head is being filled and not sent yet. Cost per row: one
  * copy of its text (kept for rejects), one put entry. */
-#include "client/cli/import.h"
+#include "client/cli/importer.h"
 
 #include "base/clock.h"
 #include "base/purpose.h"
-#include "client/cli/import_batch.h"
+#include "client/cli/importer_batch.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -20,33 +20,36 @@
 #define AGAIN_MS_MAX 30000       /* how long an overloaded server is asked again */
 #define AGAIN_FIRST_MS 50
 #define TAG_PART_BITS 16
+#define NO_FIELD PROFILE_FIELD_COUNT      /* a PUT was refused for no field of its own */
+#define NO_PUT (PROFILE_FIELD_COUNT + 1u) /* an operation was refused */
 
-struct import {
+struct importer {
     cli *c;
     const columns *cols;
     size_t batch;
     bool dry_run, accounts_loaded;
     const char *rejects_path;
     FILE *rejects;
-    import_batch ring[WINDOW + 1];
+    importer_batch ring[WINDOW + 1];
     uint64_t head, tail; /* of batches */
     accounts known;
-    import_totals totals;
+    importer_totals totals;
     columns_row row;
+    uint32_t now_hour;
     uint64_t last_answer_ns;
     int broken;   /* a status that ended the connection */
     bool no_room; /* a reason found no memory */
 };
 
-static import_batch *at(import *i, uint64_t number) { return &i->ring[number % (WINDOW + 1)]; }
+static importer_batch *at(importer *i, uint64_t number) { return &i->ring[number % (WINDOW + 1)]; }
 
 /* ------------------------------------------------------------------ answers */
 
-static void reject(import *i, import_batch *b, size_t row, unsigned code, unsigned field) {
+static void reject(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     char why[160];
     const profile_field *f = code == STATUS_BAD_VALUE || code == STATUS_BAD_FIELD ? profile_field_at(field) : NULL;
     snprintf(why, sizeof why, "%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code));
-    if (!import_batch_reject(b, row, why)) i->no_room = true;
+    if (!importer_batch_reject(b, row, why)) i->no_room = true;
 }
 
 static bool is_again(unsigned code) {
@@ -54,8 +57,9 @@ static bool is_again(unsigned code) {
     return class == STATUS_CLASS_AGAIN || class == STATUS_CLASS_UNKNOWN;
 }
 
-static void entry_status(import *i, import_batch *b, size_t row, unsigned code, unsigned field) {
+static void entry_status(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     if (code == 0) return;
+    if (field != NO_PUT) b->rows[row].put_refused = true;
     if (is_again(code))
         b->again = (int)code;
     else
@@ -64,8 +68,8 @@ static void entry_status(import *i, import_batch *b, size_t row, unsigned code, 
 
 /* part 0 is the PUT, part n the operations from (n − 1) × max on. */
 static void on_reply(void *context, const xinyi_reply *reply) {
-    import *i = context;
-    import_batch *b = at(i, reply->tag >> TAG_PART_BITS);
+    importer *i = context;
+    importer_batch *b = at(i, reply->tag >> TAG_PART_BITS);
     size_t part = reply->tag & ((1u << TAG_PART_BITS) - 1), max = xinyi_max_entries(i->c->x);
     i->last_answer_ns = clock_mono_ns();
     b->pending--;
@@ -78,19 +82,19 @@ static void on_reply(void *context, const xinyi_reply *reply) {
     const uint32_t *rows = part == 0 ? b->put_row : b->operation_row + first;
     for (size_t k = 0; k < whole; k++) {
         if (reply->status != 0)
-            entry_status(i, b, rows[k], (unsigned)reply->status, PROFILE_FIELD_COUNT);
+            entry_status(i, b, rows[k], (unsigned)reply->status, part == 0 ? NO_FIELD : NO_PUT);
         else if (k >= reply->count)
-            reject(i, b, rows[k], STATUS_BAD_ENTRY, PROFILE_FIELD_COUNT);
+            reject(i, b, rows[k], STATUS_BAD_ENTRY, NO_PUT);
         else if (part == 0)
             entry_status(i, b, rows[k], reply->puts[k].status, reply->puts[k].field);
         else
-            entry_status(i, b, rows[k], reply->operations[k].status, PROFILE_FIELD_COUNT);
+            entry_status(i, b, rows[k], reply->operations[k].status, NO_PUT);
     }
 }
 
 /* ------------------------------------------------------------------ rejects */
 
-static int write_reject(import *i, const import_batch *b, const import_row *row, const char *why) {
+static int write_reject(importer *i, const importer_batch *b, const importer_row *row, const char *why) {
     if (i->rejects == NULL) {
         i->rejects = fopen(i->rejects_path, "we");
         if (i->rejects != NULL) fputs("line,reason,original\n", i->rejects);
@@ -109,11 +113,11 @@ static int write_reject(import *i, const import_batch *b, const import_row *row,
     return CLI_EXIT_REFUSED;
 }
 
-static int retire(import *i) {
-    import_batch *b = at(i, i->tail);
+static int retire(importer *i) {
+    importer_batch *b = at(i, i->tail);
     for (size_t k = 0; k < b->row_count; k++) {
-        const import_row *row = &b->rows[k];
-        const char *why = import_batch_reason(b, row);
+        const importer_row *row = &b->rows[k];
+        const char *why = importer_batch_reason(b, row);
         i->totals.certain_rows++;
         i->totals.certain_line = row->line;
         if (why != NULL) {
@@ -121,19 +125,20 @@ static int retire(import *i) {
             int code = write_reject(i, b, row, why);
             if (code != 0) return code;
         } else {
-            i->totals.subjects += row->has_put;
             i->totals.accounts += row->has_account;
+            i->totals.ended += row->ended;
         }
+        i->totals.subjects += row->has_put && !row->put_refused;
     }
-    import_batch_clear(b);
+    importer_batch_clear(b);
     i->tail++;
     return 0;
 }
 
 /* ------------------------------------------------------------------ sending */
 
-static int send_batch(import *i, uint64_t number) {
-    import_batch *b = at(i, number);
+static int send_batch(importer *i, uint64_t number) {
+    importer_batch *b = at(i, number);
     size_t max = xinyi_max_entries(i->c->x);
     uint64_t tag = number << TAG_PART_BITS;
     int code = 0;
@@ -149,20 +154,20 @@ static int send_batch(import *i, uint64_t number) {
     return code;
 }
 
-static int lost(import *i, int code) {
+static int lost(importer *i, int code) {
     int exit_code = cli_failed(i->c, code);
     cli_error(i->c, "%llu rows, up to line %llu, are certain; running the same import again is safe",
               (unsigned long long)i->totals.certain_rows, (unsigned long long)i->totals.certain_line);
     return exit_code;
 }
 
-static bool silent(const import *i) {
+static bool silent(const importer *i) {
     uint64_t limit = i->c->timeout_ms > 0 ? i->c->timeout_ms : SILENCE_MS_DEFAULT;
     return (clock_mono_ns() - i->last_answer_ns) / 1000000 > limit;
 }
 
 /* Waits until no batch from `tail` up to `until` has an answer outstanding. */
-static int wait_for(import *i, uint64_t until) {
+static int wait_for(importer *i, uint64_t until) {
     i->last_answer_ns = clock_mono_ns(); /* silence is counted from here: reading may have been slow */
     for (uint64_t n = i->tail; n < until; n++) {
         while (at(i, n)->pending > 0) {
@@ -175,7 +180,7 @@ static int wait_for(import *i, uint64_t until) {
     return 0;
 }
 
-static int first_again(import *i, uint64_t *number) {
+static int first_again(importer *i, uint64_t *number) {
     for (uint64_t n = i->tail; n < i->head; n++) {
         *number = n;
         if (at(i, n)->again != 0) return at(i, n)->again;
@@ -184,7 +189,7 @@ static int first_again(import *i, uint64_t *number) {
 }
 
 /* Sends again, in order, everything from the first batch that the server did not execute. */
-static int send_again(import *i) {
+static int send_again(importer *i) {
     int64_t pause_ms = AGAIN_FIRST_MS, waited_ms = 0;
     uint64_t number;
     for (;;) {
@@ -201,14 +206,14 @@ static int send_again(import *i) {
         nanosleep(&(struct timespec){.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000}, NULL);
         waited_ms += pause_ms;
         pause_ms = pause_ms * 2 < 2000 ? pause_ms * 2 : 2000;
-        for (uint64_t n = number; n < i->head; n++) import_batch_reset(at(i, n));
+        for (uint64_t n = number; n < i->head; n++) importer_batch_reset(at(i, n));
         for (uint64_t n = number; n < i->head; n++)
             if ((code = send_batch(i, n)) != 0) return lost(i, code);
     }
 }
 
 /* Retires what is answered; with the window full, waits for room. */
-static int make_room(import *i, size_t allowed) {
+static int make_room(importer *i, size_t allowed) {
     while (i->tail < i->head) {
         uint64_t number;
         if (i->head - i->tail > allowed) {
@@ -227,7 +232,7 @@ static int make_room(import *i, size_t allowed) {
     return 0;
 }
 
-static int close_batch(import *i) {
+static int close_batch(importer *i) {
     int code = 0;
     if (at(i, i->head)->row_count == 0) return 0;
     if (!i->dry_run) {
@@ -245,23 +250,24 @@ static int close_batch(import *i) {
 
 /* ------------------------------------------------------------------ records */
 
-import *import_create(cli *c, const columns *cols, size_t batch, bool dry_run,
-                      const char *rejects_path){import *i = calloc(1, sizeof *i);
-if (i == NULL) return NULL;
-i->c = c;
-i->cols = cols;
-i->batch = batch;
-i->dry_run = dry_run;
-i->rejects_path = rejects_path;
-for (size_t k = 0; k < WINDOW + 1; k++)
-    if (!import_batch_init(&i->ring[k], batch)) import_destroy(&i);
-if (i != NULL && !dry_run) xinyi_on(c->x, on_reply, i);
-return i;
+importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_run, const char *rejects_path) {
+    importer *i = calloc(1, sizeof *i);
+    if (i == NULL) return NULL;
+    i->c = c;
+    i->cols = cols;
+    i->batch = batch;
+    i->dry_run = dry_run;
+    i->now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
+    i->rejects_path = rejects_path;
+    for (size_t k = 0; k < WINDOW + 1; k++)
+        if (!importer_batch_init(&i->ring[k], batch)) importer_destroy(&i);
+    if (i != NULL && !dry_run) xinyi_on(c->x, on_reply, i);
+    return i;
 }
 
-void import_destroy(import **i) {
+void importer_destroy(importer **i) {
     if (i == NULL || *i == NULL) return;
-    for (size_t k = 0; k < WINDOW + 1; k++) import_batch_deinit(&(*i)->ring[k]);
+    for (size_t k = 0; k < WINDOW + 1; k++) importer_batch_deinit(&(*i)->ring[k]);
     if ((*i)->rejects != NULL) fclose((*i)->rejects);
     if ((*i)->c->x != NULL) xinyi_on((*i)->c->x, NULL, NULL);
     accounts_deinit(&(*i)->known);
@@ -270,27 +276,27 @@ void import_destroy(import **i) {
 }
 
 /* The accounts are read before anything is sent: synchronous calls and pipelining do not mix. */
-static int load_accounts(import *i) {
+static int load_accounts(importer *i) {
     i->accounts_loaded = true;
     if (i->dry_run || !i->cols->has_account) return 0;
     int code = accounts_load(&i->known, i->c->x, PURPOSE_DATA_MAINTENANCE);
     return code != 0 ? cli_failed(i->c, code) : 0;
 }
 
-int import_record(import *i, const csv_record *record) {
+int importer_record(importer *i, const csv_record *record) {
     char why[512];
     if (!i->accounts_loaded) {
         int code = load_accounts(i);
         if (code != 0) return code;
     }
-    import_batch *b = at(i, i->head);
+    importer_batch *b = at(i, i->head);
     bool good = columns_parse(i->cols, record, i->c->today, &i->row, why, sizeof why);
     i->totals.rows++;
-    if (!import_batch_add(b, record, &i->row, good ? NULL : why, &i->known)) return cli_no_memory(i->c);
+    if (!importer_batch_add(b, record, &i->row, good ? NULL : why, &i->known, i->now_hour)) return cli_no_memory(i->c);
     return b->row_count == i->batch ? close_batch(i) : 0;
 }
 
-int import_finish(import *i) {
+int importer_finish(importer *i) {
     int code = close_batch(i);
     if (code == 0) code = make_room(i, 0);
     if (i->rejects == NULL) return code;
@@ -302,5 +308,5 @@ int import_finish(import *i) {
     return CLI_EXIT_REFUSED;
 }
 
-const import_totals *import_get_totals(const import *i) { return &i->totals; }
-bool import_wrote_rejects(const import *i) { return i->totals.rejected > 0; }
+const importer_totals *importer_get_totals(const importer *i) { return &i->totals; }
+bool importer_wrote_rejects(const importer *i) { return i->totals.rejected > 0; }

@@ -1,20 +1,21 @@
 /* One batch of an import: rows as read, the entries made from them, and what became of each. */
-#ifndef XINYI_CLI_IMPORT_BATCH_H
-#define XINYI_CLI_IMPORT_BATCH_H
+#ifndef XINYI_CLI_IMPORTER_BATCH_H
+#define XINYI_CLI_IMPORTER_BATCH_H
 
 #include "base/buf.h"
 #include "client/cli/accounts.h"
 #include "client/cli/columns.h"
 
-typedef struct import_row {
+typedef struct importer_row {
     uint64_t line;
     size_t raw, raw_length; /* in batch.raw */
     size_t reason;          /* in batch.reasons, from 1; 0: not rejected */
-    bool has_put, has_account;
-} import_row;
+    bool has_put, put_refused, has_account;
+    uint8_t ended; /* instruments left out because they have ended */
+} importer_row;
 
-typedef struct import_batch {
-    import_row *rows;
+typedef struct importer_batch {
+    importer_row *rows;
     xinyi_put_entry *puts;
     uint32_t *put_row; /* row of each put */
     xinyi_operation *operations;
@@ -25,20 +26,21 @@ typedef struct import_batch {
     size_t read_reasons; /* reasons.size before any answer: what reading rejected */
     unsigned pending;    /* requests without an answer */
     int again;           /* a status of class "again" that an answer had, or 0 */
-} import_batch;
+} importer_batch;
 
-bool import_batch_init(import_batch *b, size_t capacity);
-void import_batch_deinit(import_batch *b);
-void import_batch_clear(import_batch *b);
+bool importer_batch_init(importer_batch *b, size_t capacity);
+void importer_batch_deinit(importer_batch *b);
+void importer_batch_clear(importer_batch *b);
 
 /* Appends a record. With `why` it is a reject; else `row` has what to send and `known` the accounts as they will be.
- * False without memory. */
-bool import_batch_add(import_batch *b, const csv_record *record, const columns_row *row, const char *why,
-                      accounts *known);
+ * Instruments that have ended by now_hour are left out: they guarantee nothing, and the server refuses them. False
+ * without memory. */
+bool importer_batch_add(importer_batch *b, const csv_record *record, const columns_row *row, const char *why,
+                        accounts *known, uint32_t now_hour);
 /* Rejects a row, unless it is rejected already. */
-bool import_batch_reject(import_batch *b, size_t row, const char *why);
-const char *import_batch_reason(const import_batch *b, const import_row *row); /* NULL: not rejected */
+bool importer_batch_reject(importer_batch *b, size_t row, const char *why);
+const char *importer_batch_reason(const importer_batch *b, const importer_row *row); /* NULL: not rejected */
 /* Forgets what answers said, for sending again. */
-void import_batch_reset(import_batch *b);
+void importer_batch_reset(importer_batch *b);
 
 #endif
