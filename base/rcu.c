@@ -1,8 +1,18 @@
-/* QSBR costs readers one store per loop turn. call_rcu runs callbacks on a helper thread of liburcu's. */
+/* QSBR costs readers one store per loop turn. call_rcu hands callbacks to a helper thread of liburcu's.
+ *
+ * The helper is started here, once, with every signal blocked: it must not become the thread that a process-wide
+ * SIGTERM is delivered to. Only this one helper exists (no per-processor or per-thread ones are ever made), which is
+ * what makes rcu_retire safe in threads that are not registered.
+ *
+ * liburcu is not built with ThreadSanitizer, so its ordering is told to it: every quiescent point, and every
+ * rcu_retire, releases `order`; every callback acquires it. A reader that uses an object after its last quiescent
+ * point is still reported when the object is freed. */
 #include "base/rcu.h"
 
 #include "base/check.h"
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <urcu/urcu-qsbr.h>
 
@@ -43,6 +53,14 @@ void rcu_rest(void) {
 
 void rcu_wake(void) { urcu_qsbr_thread_online(); }
 
+static void start_helper(void) {
+    sigset_t all, before;
+    CHECK(sigfillset(&all) == 0);
+    CHECK(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    (void)urcu_qsbr_get_default_call_rcu_data(); /* a new thread inherits the mask */
+    CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+}
+
 typedef struct retired {
     struct rcu_head head;
     void *object;
@@ -54,21 +72,28 @@ static void run_retired(struct rcu_head *head) {
     ACQUIRE();
     note->free_it(note->object);
     free(note);
+    RELEASE(); /* to rcu_drain */
 }
 
 void rcu_retire(void *object, void (*free_it)(void *)) {
     if (object == NULL) return;
     retired *note = malloc(sizeof *note);
     if (note == NULL) {
-        urcu_qsbr_synchronize_rcu();
+        urcu_qsbr_synchronize_rcu(); /* counts the caller, if registered, as passing */
         ACQUIRE();
         free_it(object);
         return;
     }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    CHECK(pthread_once(&once, start_helper) == 0);
     note->object = object;
     note->free_it = free_it;
     RELEASE();
     urcu_qsbr_call_rcu(&note->head, run_retired);
 }
 
-void rcu_drain(void) { urcu_qsbr_barrier(); }
+void rcu_drain(void) {
+    RELEASE();
+    urcu_qsbr_barrier();
+    ACQUIRE();
+}

@@ -5,8 +5,10 @@
  * Fills a store, then looks up random keys (all present; and a part absent), one at a time and in batches, on one
  * core. Keys are computed, not read from a table, so that only the store is in the caches; what computing them costs
  * is measured alone and printed. The limit is measured over an array of the size of the records: random dependent
- * loads (each address comes from the load before) and random independent ones, prefetched in groups as a batch is. A
- * lookup is two misses, so compare it with twice that. Memory is the growth of the process's resident set. */
+ * loads (each address comes from the load before), random independent ones, prefetched in groups as a batch is, and the
+ * bare shape of a batched lookup: a line of a table of the size of the index, then the line of the array that it leads
+ * to. Memory is the growth of the process's resident set. The last part loads a second store as recovery does, shard
+ * by shard into reserved indexes. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/rcu.h"
@@ -91,6 +93,43 @@ static void report_memory(store *s, const options *o, size_t resident_before) {
     printf("%-44s %8" PRIu64 "\n", "indexes replaced by growth", stats.growths);
 }
 
+/* Recovery reads the records of a shard together; here they are sorted by shard first. */
+static double measure_recovery(const store_options *so, const options *o) {
+    store *s;
+    CHECK(store_create(so, &s) == STATUS_OK);
+    uint32_t *order = malloc(o->records * sizeof *order);
+    CHECK(order != NULL);
+    size_t first[257] = {0}, next[256];
+    for (uint64_t i = 0; i < o->records; i++) {
+        subject_id id = key_of(i);
+        first[store_shard_of(store_hash(s, &id)) + 1]++;
+    }
+    for (unsigned shard = 0; shard < 256; shard++) {
+        first[shard + 1] += first[shard];
+        next[shard] = first[shard];
+    }
+    for (uint64_t i = 0; i < o->records; i++) {
+        subject_id id = key_of(i);
+        order[next[store_shard_of(store_hash(s, &id))]++] = (uint32_t)i;
+    }
+    uint64_t record[STORE_RECORD_MAX / 8] = {0}, begin = clock_mono_ns();
+    for (unsigned shard = 0; shard < 256; shard++) {
+        CHECK(store_reserve(s, shard, first[shard + 1] - first[shard]) == STATUS_OK);
+        for (size_t i = first[shard]; i < first[shard + 1]; i++) {
+            subject_id id = key_of(order[i]);
+            uint32_t seq = 2;
+            memcpy(record, &id, sizeof id);
+            memcpy((uint8_t *)record + sizeof id, &seq, sizeof seq);
+            CHECK(store_load(s, record) == STATUS_OK);
+        }
+    }
+    double ns = ns_each(begin, o->records);
+    CHECK(store_count(s) == o->records);
+    free(order);
+    store_destroy(&s);
+    return ns;
+}
+
 static double measure_single(const store *s, const options *o, uint64_t span) {
     uint64_t out[STORE_RECORD_MAX / 8], hits = 0, begin = clock_mono_ns();
     for (uint64_t i = 0; i < o->lookups; i++) {
@@ -164,6 +203,22 @@ static void measure_limit(const options *o) {
     }
     sink = sum;
     report("limit: independent random load, prefetched", ns_each(begin, o->lookups / 64 * 64));
+
+    uint64_t table = lines / 10 + 1; /* the first part of the array stands for the index */
+    begin = clock_mono_ns();
+    for (uint64_t r = 0; r < o->lookups / 64; r++) {
+        for (unsigned i = 0; i < 64; i++) {
+            where[i] = random_below(table) * 8;
+            __builtin_prefetch(&array[where[i]]);
+        }
+        for (unsigned i = 0; i < 64; i++) {
+            where[i] = array[where[i]] * 8; /* the cycle is random: any line follows */
+            __builtin_prefetch(&array[where[i]]);
+        }
+        for (unsigned i = 0; i < 64; i++) sum += array[where[i]];
+    }
+    sink = sum;
+    report("limit: two such loads, one after the other", ns_each(begin, o->lookups / 64 * 64));
     munmap(array, bytes);
 }
 
@@ -214,6 +269,7 @@ int main(int argc, char **argv) {
     report("lookup, batches of 128, half absent", measure_batched(s, &o, 2 * o.records));
     report("replace", measure_updates(s, &o));
     store_destroy(&s);
+    report("load shard by shard, reserved", measure_recovery(&so, &o));
     measure_limit(&o);
     return 0;
 }

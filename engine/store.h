@@ -36,7 +36,10 @@ typedef struct store_options {
 } store_options;
 
 #define STORE_RECORD_MAX 512
+#define STORE_RECORDS_MAX 4000000000u /* references have 32 bits */
 
+/* max_records records fit wherever the hash puts them (some per cent more may). CAPACITY if max_records is over
+ * STORE_RECORDS_MAX, NO_MEMORY if the address space cannot be had. */
 status store_create(const store_options *options, store **out) MUST_CHECK;
 /* No reader may be inside. Accepts NULL. */
 void store_destroy(store **s);
@@ -44,12 +47,13 @@ void store_destroy(store **s);
 uint64_t store_hash(const store *s, const subject_id *key);
 static inline unsigned store_shard_of(uint64_t hash) { return (unsigned)(hash >> 56); }
 
-/* [reader] Copies a consistent record to `out` (record_size bytes; seq even); false if there is none. */
+/* [reader] Copies a consistent record to `out` (record_size bytes; seq even); false if there is none: `out` may then
+ * have been written to, for instance with a record removed meanwhile. */
 bool store_read(const store *s, const subject_id *key, void *out);
 
 /* [reader] Many at once, as passes over the batch: hash, prefetch buckets, probe, prefetch records, copy.
  * `key_stride` and `out_stride` are distances in bytes, so that keys can lie inside request entries and copies inside
- * larger structures. found[i] tells whether out i was written. Returns how many were found. Any n; keys may repeat. */
+ * larger structures. found[i] tells whether out i is a record. Returns how many were found. Any n; keys may repeat. */
 size_t store_read_batch(const store *s, const void *keys, size_t key_stride, size_t n, void *out, size_t out_stride,
                         bool *found);
 
@@ -58,9 +62,11 @@ size_t store_read_batch(const store *s, const void *keys, size_t key_stride, siz
 status store_write(store *s, const void *record) MUST_CHECK;
 /* [writer] Removes; false if there was none. The slot is reused by a later insert. */
 bool store_remove(store *s, const subject_id *key);
-/* As store_write for a shard that no other thread writes to at the moment: recovery fills shards in parallel. */
+/* As store_write for a shard that no other thread writes to at the moment: recovery fills shards in parallel. The same
+ * holds for store_reserve. */
 status store_load(store *s, const void *record) MUST_CHECK;
-/* [writer] Grows the shard's index for `more` further records at once, to spare steps during a bulk load. */
+/* [writer] Makes room in the shard for `more` further records: writing them cannot fail then. Also spares steps during
+ * a bulk load. */
 status store_reserve(store *s, unsigned shard, size_t more) MUST_CHECK;
 
 /* [reader] Number of records; a moment's value beside a writer. */
