@@ -186,6 +186,7 @@ unsigned table_first(const table *t, const profile *p) {
 }
 
 bool table_all(const table *t, const profile *p, uint64_t *rows) {
+    if (t->words == 1) return (rows[0] = match_one_word(t, p)) != 0;
     const uint64_t *selected[LIMIT_POLICY_COLUMNS];
     uint64_t any = 0;
     select_bits(t, p, selected);
