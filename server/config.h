@@ -23,6 +23,8 @@ typedef enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BYTES } config_typ
     X(max_connections, CONFIG_NUMBER, "10000", 1, 1000000, "N", "connections before new ones are refused")             \
     X(idle_ms, CONFIG_NUMBER, "0", 0, 86400000, "MS", "close a connection after so much silence; 0: never")            \
     X(hello_ms, CONFIG_NUMBER, "10000", 100, 600000, "MS", "close a connection that has not said HELLO by then")       \
+    X(stall_ms, CONFIG_NUMBER, "60000", 100, 86400000, "MS",                                                           \
+      "close a connection that has taken none of its waiting replies for so long")                                     \
     X(drain_ms, CONFIG_NUMBER, "5000", 0, 600000, "MS", "longest wait for open connections after SIGTERM")             \
     X(queue_bytes, CONFIG_BYTES, "256M", 1 << 20, INT64_MAX, "BYTES",                                                  \
       "waiting writes before new ones are refused as overloaded")                                                      \

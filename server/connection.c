@@ -19,6 +19,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg);
 
 connection *connection_new(worker *w, int fd) {
     connection *c = calloc(1, sizeof *c);
+    uint64_t now = clock_mono_ns();
     if (c == NULL) goto fail;
     *c = (connection){.worker = w,
                       .fd = fd,
@@ -26,7 +27,8 @@ connection *connection_new(worker *w, int fd) {
                       .max_entries = LIMIT_ENTRIES_MAX,
                       .max_in_flight = LIMIT_IN_FLIGHT_MAX,
                       .idle_ms = (uint32_t)w->server->config.idle_ms,
-                      .last_ns = clock_mono_ns()};
+                      .opened_ns = now,
+                      .last_ns = now};
     c->readable = event_new(w->base, fd, EV_READ | EV_PERSIST, on_readable, c);
     c->writable = event_new(w->base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     if (c->readable == NULL || c->writable == NULL || event_add(c->readable, NULL) != 0) goto fail;
@@ -119,6 +121,7 @@ void connection_flush(connection *c) {
     if (sent < w->output.size && !w->output.failed) {
         if (c->out.size == 0) {
             event_add(c->writable, NULL);
+            c->taken_ns = clock_mono_ns();
             metrics_add(&w->metrics.stalls, 1);
         }
         buf_append(&c->out, w->output.data + sent, w->output.size - sent);
@@ -320,6 +323,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     if (n < 0) {
         connection_kill(c);
     } else {
+        if (n > 0) c->taken_ns = clock_mono_ns();
         buf_consume(&c->out, (size_t)n);
         if (c->out.size == 0) {
             event_del(c->writable);

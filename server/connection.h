@@ -75,7 +75,9 @@ struct connection {
     buf out; /* what the socket did not take */
     uint32_t max_frame, max_entries, max_in_flight, idle_ms;
     uint32_t in_flight; /* write requests with the commit thread */
+    uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
+    uint64_t taken_ns;  /* while out holds something: when the client last took a part of it */
     bool said_hello, no_checksum, reading, closing, dead;
 };
 

@@ -20,6 +20,7 @@
 
 #define ACCEPTS_A_TURN 64
 #define ACCEPT_PAUSE_MS 100
+#define NS_PER_MS UINT64_C(1000000)
 
 unsigned worker_index(const worker *w) { return w->index; }
 const metrics *worker_metrics(const worker *w) { return &w->metrics; }
@@ -101,7 +102,7 @@ static bool is_quiet(const connection *c) { return c->in_flight == 0 && c->out.s
 
 static void begin_drain(worker *w) {
     w->draining = true;
-    w->drain_until_ns = clock_mono_ns() + (uint64_t)w->server->config.drain_ms * 1000000u;
+    w->drain_until_ns = clock_mono_ns() + (uint64_t)w->server->config.drain_ms * NS_PER_MS;
     event_del(w->accept_event);
     event_del(w->accept_retry);
     close(w->listener);
@@ -155,19 +156,32 @@ static void on_mail(evutil_socket_t fd, short what, void *arg) {
 
 /* ------------------------------------------------------------------ once a second */
 
+/* What is wrong with a connection by the clock: OK, or why it must go. */
+static status overdue(const connection *c, uint64_t now) {
+    uint64_t silent_ms = now > c->last_ns ? (now - c->last_ns) / NS_PER_MS : 0;
+    bool late_hello = !c->said_hello && (now - c->opened_ns) / NS_PER_MS > (uint64_t)c->worker->server->config.hello_ms;
+    if (late_hello) return STATUS_HELLO_REQUIRED;
+    return c->idle_ms != 0 && silent_ms > c->idle_ms && c->in_flight == 0 ? STATUS_IDLE_TIMEOUT : STATUS_OK;
+}
+
+static bool is_stalled(const connection *c, uint64_t now) {
+    uint64_t limit = (uint64_t)c->worker->server->config.stall_ms * NS_PER_MS;
+    return c->out.size > 0 && now > c->taken_ns && now - c->taken_ns > limit;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     worker *w = arg;
     uint64_t now = clock_mono_ns();
     for (connection *c = w->connections, *next; c != NULL; c = next) {
         next = c->next;
-        uint64_t silent_ms = now > c->last_ns ? (now - c->last_ns) / 1000000u : 0;
-        bool late_hello = !c->said_hello && silent_ms > (uint64_t)w->server->config.hello_ms;
-        bool idle = c->idle_ms != 0 && silent_ms > c->idle_ms && c->in_flight == 0;
-        if (w->draining ? is_quiet(c) || now > w->drain_until_ns : false) {
+        status why;
+        if (w->draining ? is_quiet(c) || now > w->drain_until_ns : is_stalled(c, now)) {
+            if (!w->draining)
+                log_event(LOG_WARN, "connection_dropped", "reason=\"%zu bytes of replies are not read\"", c->out.size);
             connection_kill(c);
-        } else if (late_hello || idle) {
-            connection_error(c, 0, 0, late_hello ? STATUS_HELLO_REQUIRED : STATUS_IDLE_TIMEOUT, NULL);
+        } else if (!c->closing && (why = overdue(c, now)) != STATUS_OK) {
+            connection_error(c, 0, 0, why, NULL);
             connection_close_after_output(c);
         }
     }
