@@ -73,7 +73,8 @@ void connection_kill(connection *c) {
 
 /* True if the connection may be read and its frames be looked at. */
 static bool may_read(const connection *c) {
-    return !c->dead && !c->closing && c->out.size == 0 && c->in_flight < c->max_in_flight && !c->worker->draining;
+    return !c->dead && !c->closing && !c->ended && c->out.size == 0 && c->in_flight < c->max_in_flight &&
+           !c->worker->draining;
 }
 
 static void update_reading(connection *c) {
@@ -212,7 +213,9 @@ static void dispatch(connection *c, const frame_view *f) {
 static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
     worker *w = c->worker;
     size_t at = 0;
-    while (at < length && may_read(c)) {
+    while (at < length) {
+        if (c->in_flight >= c->max_in_flight) writes_submit(w); /* if refused, they are answered and count no more */
+        if (!may_read(c)) break;
         frame_view f;
         frame_result r = frame_parse(bytes + at, length - at, c->max_frame, c->no_checksum, &f);
         if (r == FRAME_PARTIAL) break;
@@ -243,7 +246,8 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
 /* The end of every turn on a connection: nothing of c may be touched after it. */
 static void finish_turn(connection *c) {
     connection_flush(c);
-    if (c->closing && c->out.size == 0) {
+    bool over = c->closing || (c->ended && c->in_flight == 0);
+    if (over && c->out.size == 0) {
         connection_kill(c);
         return;
     }
@@ -283,7 +287,10 @@ static bool read_and_take(connection *c) {
     uint8_t *room = kept ? buf_reserve(&c->in, INPUT_BYTES) : w->input;
     if (room == NULL) return false;
     ssize_t n = recv(c->fd, room, INPUT_BYTES, 0);
-    if (n == 0) return false;
+    if (n == 0) { /* perhaps only its sending half: it may still want its answers */
+        c->ended = true;
+        return true;
+    }
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     metrics_add(&w->metrics.bytes_in, (uint64_t)n);
     metrics_add(&w->metrics.turns, 1);

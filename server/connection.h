@@ -78,6 +78,7 @@ struct connection {
     uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
     uint64_t taken_ns;  /* while out holds something: when the client last took a part of it */
+    bool ended;         /* the client has sent its last byte: close once its writes are answered */
     bool said_hello, no_checksum, reading, closing, dead;
 };
 
