@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/rcu.h"
 #include "server/worker.h"
 
 #include <errno.h>
@@ -71,9 +70,13 @@ void connection_kill(connection *c) {
     connection_free_if_done(c);
 }
 
+static bool has_enough_writes(const connection *c) {
+    return c->in_flight >= c->max_in_flight || c->promised >= PROMISED_MAX;
+}
+
 /* True if the connection may be read and its frames be looked at. */
 static bool may_read(const connection *c) {
-    return !c->dead && !c->closing && !c->ended && c->out.size == 0 && c->in_flight < c->max_in_flight &&
+    return !c->dead && !c->closing && !c->ended && !c->yielded && c->out.size == 0 && !has_enough_writes(c) &&
            !c->worker->draining;
 }
 
@@ -214,7 +217,7 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
     worker *w = c->worker;
     size_t at = 0;
     while (at < length) {
-        if (c->in_flight >= c->max_in_flight) writes_submit(w); /* if refused, they are answered and count no more */
+        if (has_enough_writes(c)) writes_submit(w); /* if refused, they are answered and count no more */
         if (!may_read(c)) break;
         frame_view f;
         frame_result r = frame_parse(bytes + at, length - at, c->max_frame, c->no_checksum, &f);
@@ -232,6 +235,7 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
             }
         }
         at += f.header.length;
+        if (w->batch->count == 0 && clock_mono_ns() - w->turn_ns > TURN_NS) c->yielded = at < length;
         if (w->output.size > OUTPUT_TURN) {
             reads_flush_batch(w, c);
             writes_submit(w);
@@ -240,6 +244,7 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
     }
     reads_flush_batch(w, c);
     writes_submit(w);
+    if (c->yielded) event_add(c->writable, NULL);
     return at;
 }
 
@@ -253,14 +258,6 @@ static void finish_turn(connection *c) {
     }
     update_reading(c);
 }
-
-static void begin_turn(worker *w) {
-    rcu_wake();
-    w->at.now_ms = clock_wall_ms();
-    w->at.day = clock_day_of_ms(w->at.now_ms);
-}
-
-static void end_turn(void) { rcu_rest(); }
 
 /* Runs over kept input. */
 static void take_kept(connection *c) {
@@ -294,7 +291,7 @@ static bool read_and_take(connection *c) {
     if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
     metrics_add(&w->metrics.bytes_in, (uint64_t)n);
     metrics_add(&w->metrics.turns, 1);
-    c->last_ns = clock_mono_ns();
+    c->last_ns = w->turn_ns;
     if (kept) {
         c->in.size += (size_t)n;
         take_kept(c);
@@ -312,25 +309,27 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     connection *c = arg;
     worker *w = c->worker;
-    begin_turn(w);
+    worker_begin_turn(w);
     if (read_and_take(c)) {
         finish_turn(c);
     } else {
         connection_kill(c);
         buf_clear(&w->output);
     }
-    end_turn();
+    worker_end_turn();
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     connection *c = arg;
-    begin_turn(c->worker);
+    worker *w = c->worker;
+    worker_begin_turn(w);
+    c->yielded = false;
     ssize_t n = send_some(c, c->out.data, c->out.size);
     if (n < 0) {
         connection_kill(c);
     } else {
-        if (n > 0) c->taken_ns = clock_mono_ns();
+        if (n > 0) c->taken_ns = w->turn_ns;
         buf_consume(&c->out, (size_t)n);
         if (c->out.size == 0) {
             event_del(c->writable);
@@ -338,5 +337,5 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
             connection_resume(c);
         }
     }
-    end_turn();
+    worker_end_turn();
 }

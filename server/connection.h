@@ -3,8 +3,12 @@
  * Idle connections hold no buffers: input is read into the worker's scratch and only an unfinished frame is kept;
  * output is written from the worker's scratch and only what the socket did not take is kept.
  *
- * Backpressure: while unsent output is kept, or as many writes as agreed are unanswered, the connection is not read. So
- * a client that does not take its replies costs at most one turn's output plus the replies of its writes in flight. */
+ * Backpressure: while unsent output is kept, or as many writes as agreed are unanswered, or their replies will be
+ * PROMISED_MAX long, the connection is not read. So a client that does not take its replies costs at most one turn's
+ * output plus the replies of its writes in flight, and one that takes them is never closed for being slow.
+ *
+ * Fairness: a connection that has worked for TURN_NS is put behind the others, with what it sent still to be looked
+ * at. */
 #ifndef XINYI_SERVER_CONNECTION_H
 #define XINYI_SERVER_CONNECTION_H
 
@@ -18,7 +22,9 @@
 
 #define INPUT_BYTES (64u << 10)  /* one read */
 #define OUTPUT_TURN (256u << 10) /* output of one turn before it is written in the middle */
-#define FRAMES_PENDING 1024      /* reply frames of one batch that wait for their decisions */
+#define PROMISED_MAX (LIMIT_OUTPUT_MAX / 2)
+#define TURN_NS 2000000     /* looked at after requests that are answered one by one */
+#define FRAMES_PENDING 1024 /* reply frames of one batch that wait for their decisions */
 
 /* A reply frame under construction in the worker's output. */
 typedef struct pending_frame {
@@ -52,7 +58,8 @@ struct worker {
 
     /* scratch of a turn */
     policy_moment at;
-    uint8_t *input; /* INPUT_BYTES, 16-aligned */
+    uint64_t turn_ns; /* when it began */
+    uint8_t *input;   /* INPUT_BYTES, 16-aligned */
     buf output;
     lookup_batch *batch;
     write_request *submit_first, *submit_last;
@@ -75,12 +82,21 @@ struct connection {
     buf out; /* what the socket did not take */
     uint32_t max_frame, max_entries, max_in_flight, idle_ms;
     uint32_t in_flight; /* write requests with the commit thread */
+    size_t promised;    /* bytes of their replies */
     uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
     uint64_t taken_ns;  /* while out holds something: when the client last took a part of it */
+    bool yielded;       /* its turn was over before its input was: goes on when it can be written */
     bool ended;         /* the client has sent its last byte: close once its writes are answered */
     bool said_hello, no_checksum, reading, closing, dead;
 };
+
+static_assert(PROMISED_MAX + 3 * LIMIT_FRAME_MAX / 2 + OUTPUT_TURN <= LIMIT_OUTPUT_MAX + OUTPUT_TURN,
+              "what backpressure lets through fits the limit");
+
+/* The beginning of every callback that may answer requests: wakes (base/rcu.h), reads the clocks. */
+void worker_begin_turn(worker *w);
+void worker_end_turn(void);
 
 /* Takes over fd. NULL without memory (fd is closed then). */
 connection *connection_new(worker *w, int fd);

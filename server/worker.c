@@ -25,6 +25,15 @@
 unsigned worker_index(const worker *w) { return w->index; }
 const metrics *worker_metrics(const worker *w) { return &w->metrics; }
 
+void worker_begin_turn(worker *w) {
+    rcu_wake();
+    w->turn_ns = clock_mono_ns();
+    w->at.now_ms = clock_wall_ms();
+    w->at.day = clock_day_of_ms(w->at.now_ms);
+}
+
+void worker_end_turn(void) { rcu_rest(); }
+
 /* ------------------------------------------------------------------ accepting */
 
 static void refuse(worker *w, int fd) {
@@ -146,12 +155,10 @@ static void take_mail(worker *w) {
 static void on_mail(evutil_socket_t fd, short what, void *arg) {
     (void)fd, (void)what;
     worker *w = arg;
-    rcu_wake();
-    w->at.now_ms = clock_wall_ms();
-    w->at.day = clock_day_of_ms(w->at.now_ms);
+    worker_begin_turn(w);
     take_mail(w);
     if (atomic_load(&w->drain_wanted) && !w->draining) begin_drain(w);
-    rcu_rest();
+    worker_end_turn();
 }
 
 /* ------------------------------------------------------------------ once a second */

@@ -3,8 +3,6 @@
 #include "server/connection.h"
 
 #include "base/check.h"
-#include "base/clock.h"
-#include "base/rcu.h"
 #include "server/worker.h"
 
 #include <stdlib.h>
@@ -59,7 +57,7 @@ void writes_handle(connection *c, const frame_view *f) {
     r->connection = c;
     r->request_id = f->header.request_id;
     r->deadline_ms = f->header.deadline_ms;
-    r->arrived_ns = clock_mono_ns();
+    r->arrived_ns = c->last_ns;
     if (type == MESSAGE_PUT)
         decode_puts(f, r);
     else if (type == MESSAGE_QUOTA_OPERATE)
@@ -67,12 +65,19 @@ void writes_handle(connection *c, const frame_view *f) {
     else
         copy_ids(f, r);
     c->in_flight++;
+    c->promised += (size_t)r->count * r->reply_length;
     if (w->submit_first == NULL)
         w->submit_first = r;
     else
         w->submit_last->next = r;
     w->submit_last = r;
     w->submit_bytes += r->bytes;
+}
+
+/* The request is answered, one way or the other. */
+static void settle(const write_request *r) {
+    r->connection->in_flight--;
+    r->connection->promised -= (size_t)r->count * r->reply_length;
 }
 
 void writes_submit(worker *w) {
@@ -85,7 +90,7 @@ void writes_submit(worker *w) {
     /* All of a turn's chain belongs to the connection whose turn it is. */
     while (r != NULL) {
         write_request *next = r->next;
-        r->connection->in_flight--;
+        settle(r);
         metrics_add(&w->metrics.overloaded, 1);
         connection_error(r->connection, r->type, r->request_id, STATUS_OVERLOADED, NULL);
         free(r);
@@ -96,7 +101,7 @@ void writes_submit(worker *w) {
 void writes_answer(write_request *r) {
     connection *c = r->connection;
     worker *w = c->worker;
-    c->in_flight--;
+    settle(r);
     if (c->dead) return;
     if (r->whole != STATUS_OK) {
         connection_error(c, r->type, r->request_id, r->whole, NULL);
