@@ -161,7 +161,7 @@ static void say_hello(connection *c, const frame_view *f) {
         s = STATUS_WRONG_CLUSTER;
     if (s != STATUS_OK) {
         connection_error(c, MESSAGE_HELLO, f->header.request_id, s, NULL);
-        c->closing = true;
+        c->closing = s == STATUS_UNSUPPORTED_VERSION || s == STATUS_WRONG_CLUSTER;
         return;
     }
     c->max_frame = lesser_wish(LIMIT_FRAME_MAX, asked.max_frame);
@@ -188,6 +188,18 @@ static void say_hello(connection *c, const frame_view *f) {
     log_event(LOG_DEBUG, "hello", "agent=\"%.*s\"", (int)asked.agent_length, asked.agent != NULL ? asked.agent : "");
 }
 
+/* Whether a frame that waited in the kept input did so for too long. `last_ns` is when its bytes came, or later. */
+static bool is_late(const connection *c, const frame_view *f) {
+    return f->header.deadline_ms != 0 && c->in.size > 0 &&
+           c->worker->turn_ns - c->last_ns > (uint64_t)f->header.deadline_ms * 1000000u;
+}
+
+/* Replies with fixed entries must fit what the client accepts; walks and documents look at it themselves. */
+static bool reply_fits(const connection *c, const frame_view *f, const message_info *info) {
+    bool walk = info->type == MESSAGE_SCAN || info->type == MESSAGE_QUOTA_SCAN;
+    return walk || frame_length((size_t)f->header.entry_count * info->reply_entry) <= c->max_frame;
+}
+
 /* One whole frame with a good body. */
 static void dispatch(connection *c, const frame_view *f) {
     worker *w = c->worker;
@@ -196,6 +208,8 @@ static void dispatch(connection *c, const frame_view *f) {
                                                                     : message_check_request(f, c->max_entries);
     if (s == STATUS_OK && !c->said_hello && info->type != MESSAGE_HELLO && info->type != MESSAGE_PING)
         s = STATUS_HELLO_REQUIRED;
+    if (s == STATUS_OK && !reply_fits(c, f, info)) s = STATUS_TOO_LARGE;
+    if (s == STATUS_OK && is_late(c, f)) s = STATUS_DEADLINE;
     if (s != STATUS_OK) {
         reads_flush_batch(w, c);
         connection_error(c, f->header.type, f->header.request_id, s, NULL);

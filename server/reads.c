@@ -252,7 +252,7 @@ static void explain(connection *c, const frame_view *f) {
     const policy_set *set = engine_policy(w->server->engine);
     size_t offset = w->output.size;
     if (buf_extend(&w->output, FRAME_HEADER) == NULL) return;
-    for (unsigned i = 0; i < f->header.entry_count; i++) {
+    for (unsigned i = 0; i < f->header.entry_count && w->output.size - offset <= c->max_frame; i++) {
         wire_decide asked;
         memcpy(&asked, f->body + (size_t)i * f->header.entry_length, sizeof asked);
         profile p;
