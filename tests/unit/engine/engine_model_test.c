@@ -134,8 +134,9 @@ static m_quota quota_of(const model *m, uint32_t subject, const m_terms *t) {
     if (t->code == STATUS_OK)
         q.flags = (t->covered ? QUOTA_COVERED : 0) | (t->exempt ? QUOTA_EXEMPT : 0) |
                   (t->suspended ? QUOTA_SUSPENDED : 0) | (t->rated ? QUOTA_RATED : 0);
+    if (subject >= SUBJECTS) return q;
     const m_account *a = &m->s.subjects[subject].account;
-    if (subject >= SUBJECTS || !a->exists) return q;
+    if (!a->exists) return q;
     for (unsigned i = 0; i < a->bond_count; i++)
         if (counts(&a->bonds[i], m->now)) q.lodged += a->bonds[i].amount;
     q.reserved = reserved_of(m, subject);

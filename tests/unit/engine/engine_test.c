@@ -978,6 +978,5 @@ Test(engine, readers_run_beside_the_writer) {
     cr_assert_eq(pthread_join(reader, &seen), 0);
     cr_assert_gt((uintptr_t)seen, 0);
     world_check(w.e);
-    rcu_drain();
     world_close(&w);
 }
