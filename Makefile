@@ -5,6 +5,7 @@
 # layers fails at link time; `make tidy` checks the includes as well.
 
 .DEFAULT_GOAL := all
+JOBS := $(shell nproc)
 SHELL := /bin/bash
 
 CC ?= gcc
@@ -68,7 +69,7 @@ OBJ_base := $(call objs,$(SRC_base)) $(B)/obj/gen/division_table.o
 
 .PHONY: all help deps demo test unit tidy format clean fuzz-short bench-redis install
 all: deps
-	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory -j$(JOBS) binaries
 
 binaries: $(B)/xinyid $(B)/xinyi $(B)/xinyi-bench $(B)/libxinyi.a $(B)/libxinyi.so $(B)/xinyi.pc
 .PHONY: binaries
@@ -92,24 +93,34 @@ deps:
 	@tests/deps.sh
 
 # ---------------------------------------------------------------- compile
+# One short line a step; V=1 shows the commands.
+ifeq ($(V),1)
+Q :=
+say =
+else
+Q := @
+say = @printf '  %-4s %s\n' $(1) $(2)
+endif
+
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/gen/division_table.c: base/divisions.tsv base/divisions.awk
 	@mkdir -p $(@D)
-	LC_ALL=C awk -f base/divisions.awk $< > $@.tmp && mv $@.tmp $@
+	$(Q)LC_ALL=C awk -f base/divisions.awk $< > $@.tmp && mv $@.tmp $@
 
 $(B)/obj/gen/division_table.o: $(B)/gen/division_table.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 define LAYER_RULE
 OBJ_$(1) ?= $$(call objs,$$(SRC_$(1)))
 $$(call lib,$(1)): $$(OBJ_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$$(Q)$$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 
@@ -128,24 +139,30 @@ link_libs = $(foreach u,$(USES_$(1)),$(call lib,$(u)))
 link_sys  = $(foreach u,$(USES_$(1)),$(LIB_$(u)))
 
 $(B)/xinyid: $(B)/obj/server/main.o $(call link_libs,server)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,server)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,server)
 
 $(B)/xinyi: $(B)/obj/client/cli/main.o $(call link_libs,cli)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,cli)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,cli)
 
 $(B)/xinyi-bench: $(B)/obj/bench/main.o $(call link_libs,bench)
-	$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,bench)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,bench)
 
 # Stand-alone micro-benchmarks: bench/micro_NAME.c becomes build/micro_NAME. Not part of `all`.
 $(B)/micro_%: $(B)/obj/bench/micro_%.o $(call lib,engine) $(call lib,base)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_engine) $(LIB_base)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_engine) $(LIB_base)
 
 LIBXINYI_OBJS = $(OBJ_client) $(OBJ_protocol) $(OBJ_base)
 $(B)/libxinyi.a: $(LIBXINYI_OBJS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 $(B)/libxinyi.so: $(LIBXINYI_OBJS)
-	$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^ $(LIB_client) $(LIB_base)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^ $(LIB_client) $(LIB_base)
 
 PREFIX ?= /usr/local
 $(B)/xinyi.pc: Makefile
@@ -170,7 +187,8 @@ define UNIT_RULE
 UNIT_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(B)/tests/$(1)/%,$$(wildcard tests/unit/$(1)/*_test.c))
 $$(B)/tests/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call link_libs,$(1))
 	@mkdir -p $$(@D)
-	$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call link_sys,$(1)) -lcriterion -lm
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call link_sys,$(1)) -lcriterion -lm
 endef
 $(foreach l,$(LAYERS),$(eval $(call UNIT_RULE,$(l))))
 UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
@@ -178,7 +196,8 @@ UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
 $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libxinyi.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_base)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_base)
 .SECONDARY:
 .PHONY: units
 units: $(UNITS) $(TOOLS)
@@ -188,7 +207,7 @@ unit: deps
 test: deps
 	@tests/run.sh all
 demo: deps
-	@$(MAKE) --no-print-directory binaries
+	@$(MAKE) --no-print-directory -j$(JOBS) binaries
 	@tests/demo.sh
 
 # tests/fuzz/LAYER_NAME.c becomes build/fuzz/LAYER_NAME, built by clang with libFuzzer, ASan and UBSan together with the

@@ -14,7 +14,7 @@ step() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 note() { printf '%s%s%s\n' "$dim" "$*" "$plain"; }
 # Shows a command as it would be typed, then runs it. A refusal (exit 1) is an answer too.
 run() {
-  printf '%s$ %s%s\n' "$bold" "${*/#build\//}" "$plain"
+  printf '%s$ %s%s\n' "$bold" "$*" "$plain"
   local code=0
   "$@" || code=$?
   [ "$code" -le 1 ] || { echo "demo: '$*' ended with exit status $code" >&2; exit 1; }
@@ -67,13 +67,13 @@ step "Import: every row is on disk before it is acknowledged"
 run build/xinyi import "$file"
 run build/xinyi info
 
-company=$(pick subject=^uscc tax_grade=A public_grade=优 serious_list=false)
-listed=$(pick subject=^uscc serious_list=true)
-person=$(pick subject=^id public_grade=优 consent_travel=true)
+company=$(pick subject=^uscc tax_grade=A public_grade=优 serious_list=0)
+listed=$(pick subject=^uscc serious_list=1)
+person=$(pick subject=^id public_grade=优 consent_travel=1)
 volunteer=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
   $col["volunteer_minutes"] > best && $1 ~ /^id/ { best = $col["volunteer_minutes"]; who = $1 } NR > 200000 { exit } END { print who }' "$file")
-retailer=$(pick retailer=true suspended=false market_grade=AA energy_12m_mwh=+)
-[ -n "$retailer" ] || retailer=$(pick retailer=true energy_12m_mwh=+)
+retailer=$(pick retailer=1 suspended=0 market_grade=AA energy_12m_mwh=+)
+[ -n "$retailer" ] || retailer=$(pick retailer=1 energy_12m_mwh=+)
 
 step "信易贷 — a bank asks about a company with tax grade A and public grade 优"
 run build/xinyi evaluate --scenario loan "$company"
@@ -111,10 +111,9 @@ note "server and load generator shared this machine's $(nproc) cores; see bench/
 stop_server
 
 step "What to try next"
-cat <<NEXT
-  build/xinyid --data $dir/data --policy policy &       keep this province running on 127.0.0.1:7420
-  build/xinyi explain --scenario loan $company
-  build/xinyi set $company tax_grade=D                  and explain again: the reason changes at once
-  build/xinyi policy test policy                        the examples inside the policy files
-  build/xinyi help                                      everything else; docs/POLICY.md for writing rules
-NEXT
+next() { printf '  %-62s %s\n' "$1" "$2"; }
+next "build/xinyid --data $dir/data --policy policy &" "keep this province running on 127.0.0.1:7420"
+next "build/xinyi explain --scenario loan $company" "the reasons"
+next "build/xinyi set $company tax_grade=D" "and explain again: the answer changes at once"
+next "build/xinyi policy test policy" "the examples inside the policy files"
+next "build/xinyi help" "everything else; docs/POLICY.md for writing rules"
