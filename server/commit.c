@@ -26,8 +26,8 @@ struct committer {
     pthread_mutex_t mutex; /* guards from here … */
     pthread_cond_t wake;
     write_request *first, *last;
-    size_t queued_bytes;
-    bool stop; /* … to here */
+    size_t queued_bytes; /* not answered yet: waiting here, or with the commit thread */
+    bool stop;           /* … to here */
 
     bool in_trouble; /* the open transaction's fate is unknown */
     uint64_t next_heal_ns;
@@ -53,7 +53,8 @@ write_request *write_request_new(unsigned type, uint16_t count, size_t entry_siz
 
 bool commit_submit(committer *c, write_request *first, write_request *last, size_t bytes) {
     pthread_mutex_lock(&c->mutex);
-    bool room = c->queued_bytes + bytes <= (size_t)c->server->config.queue_bytes;
+    /* One chain always fits, or a small queue would refuse a large one for ever. */
+    bool room = c->queued_bytes == 0 || c->queued_bytes + bytes <= (size_t)c->server->config.queue_bytes;
     if (room) {
         bool was_empty = c->first == NULL;
         if (was_empty)
@@ -125,10 +126,12 @@ static void execute(txn *t, write_request *r) {
 /* Gives requests back to their workers, one wake-up a worker. */
 static void deliver(committer *c, write_request *list, status whole) {
     write_request *heads[LIMIT_THREADS_MAX] = {NULL}, *tails[LIMIT_THREADS_MAX] = {NULL};
+    size_t bytes = 0;
     while (list != NULL) {
         write_request *r = list;
         list = r->next;
         r->next = NULL;
+        bytes += r->bytes;
         if (whole != STATUS_OK && r->whole == STATUS_OK) r->whole = whole;
         unsigned w = worker_index(r->worker);
         if (heads[w] == NULL)
@@ -137,6 +140,9 @@ static void deliver(committer *c, write_request *list, status whole) {
             tails[w]->next = r;
         tails[w] = r;
     }
+    pthread_mutex_lock(&c->mutex);
+    c->queued_bytes -= bytes;
+    pthread_mutex_unlock(&c->mutex);
     for (unsigned w = 0; w < c->server->worker_count; w++)
         if (heads[w] != NULL) worker_deliver(c->server->workers[w], heads[w], tails[w]);
 }
@@ -252,7 +258,6 @@ static write_request *wait_for_work(committer *c, bool *stop) {
         if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0) break;
     write_request *list = c->first;
     c->first = c->last = NULL;
-    c->queued_bytes = 0;
     *stop = c->stop;
     pthread_mutex_unlock(&c->mutex);
     return list;

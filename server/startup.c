@@ -114,7 +114,7 @@ static void log_findings(const policy_findings *findings) {
 
 static status load_and_activate(server *s, const policy_texts *texts) {
     const policy_set *active = engine_policy(s->engine);
-    uint32_t version = policy_version(active) + 1;
+    uint32_t version = engine_policy_newest(s->engine) + 1;
     policy_set *set = NULL;
     policy_findings findings = {0};
     status result = policy_load(texts->files, texts->count, version, &findings, &set);
