@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -156,12 +157,22 @@ static void print_help(void) {
            "exit status: 0 stopped as asked, 1 could not start or go on, 2 wrong usage\n");
 }
 
+/* In YAML's single quotes everything but the quote stands for itself. */
+static void print_quoted(const char *name, const char *value) {
+    printf("%s: '", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\'') putchar('\'');
+        putchar(*value);
+    }
+    printf("'\n");
+}
+
 static void describe(const config *c) {
     for (size_t i = 0; i < ROWS; i++) {
         const void *member = (const char *)c + rows[i].offset;
         printf("# %s%s%s\n", rows[i].help, rows[i].initial[0] != '\0' ? "; default " : "", rows[i].initial);
         if (rows[i].type == CONFIG_TEXT)
-            printf("%s: \"%s\"\n", rows[i].name, *(char *const *)member);
+            print_quoted(rows[i].name, *(char *const *)member);
         else
             printf("%s: %lld\n", rows[i].name, (long long)*(const int64_t *)member);
     }
@@ -172,6 +183,23 @@ static bool one_of(const char *value, const char *name, const char *const *allow
         if (strcmp(*a, value) == 0) return true;
     fprintf(stderr, "xinyid: --%s does not know '%s'; see xinyid --help\n", name, value);
     return false;
+}
+
+/* What would otherwise be found out only after the data are loaded. */
+static bool check_texts(const config *c) {
+    size_t cluster = strlen(c->cluster);
+    if (cluster < 1 || cluster > LIMIT_NAME_MAX) {
+        fprintf(stderr, "xinyid: --cluster needs a name of 1 to %d bytes\n", LIMIT_NAME_MAX);
+        return false;
+    }
+    const char *colon = strrchr(c->listen, ':');
+    char *end = NULL;
+    long port = colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtol(colon + 1, &end, 10) : -1;
+    if (port < 0 || port > UINT16_MAX || *end != '\0') {
+        fprintf(stderr, "xinyid: --listen needs HOST:PORT with a port from 0 to 65535, not '%s'\n", c->listen);
+        return false;
+    }
+    return true;
 }
 
 static bool check_words(const config *c) {
@@ -219,7 +247,7 @@ config_result config_read(int argc, char **argv, config *out) {
         return CONFIG_BAD;
     }
     if (file != NULL && !read_file(out, file, given)) return CONFIG_BAD;
-    if (!check_words(out)) return CONFIG_BAD;
+    if (!check_words(out) || !check_texts(out)) return CONFIG_BAD;
     if (wants_description) {
         describe(out);
         return CONFIG_DONE;

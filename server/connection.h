@@ -52,8 +52,8 @@ struct worker {
     struct event_base *base;
     struct event *accept_event, *accept_retry, *tick, *mail;
     int listener, mail_fd;
-    connection *connections; /* doubly linked */
-    bool draining;
+    connection *connections;      /* doubly linked */
+    bool draining, accept_paused; /* paused: until the next connection is accepted, told once */
     uint64_t drain_until_ns;
 
     /* scratch of a turn */

@@ -32,15 +32,22 @@ static unsigned choose_threads(const config *c) {
     return cores < 1 ? 1 : cores > LIMIT_THREADS_MAX ? LIMIT_THREADS_MAX : (unsigned)cores;
 }
 
-/* A descriptor a connection, and some for files: asks for as many as the limit on connections needs. */
-static void raise_file_limit(const config *c) {
+#define OWN_FILES 1024 /* descriptors for everything but connections, mainly the database's */
+
+/* A descriptor a connection, and some for files: asks for as many as the limit on connections needs. With fewer,
+ * connections get less: they must never take those of the database, which would stop writes. */
+static void raise_file_limit(config *c) {
     struct rlimit limit;
-    rlim_t want = (rlim_t)c->max_connections + 1024;
+    rlim_t want = (rlim_t)c->max_connections + OWN_FILES;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want) return;
-    limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > want ? want : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < want)
-        log_event(LOG_WARN, "few_files", "open_files=%llu max_connections=%lld", (unsigned long long)limit.rlim_cur,
-                  (long long)c->max_connections);
+    struct rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max == RLIM_INFINITY || limit.rlim_max > want ? want : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    if (limit.rlim_cur >= want) return;
+    rlim_t own = limit.rlim_cur / 2 < OWN_FILES ? limit.rlim_cur / 2 : OWN_FILES;
+    c->max_connections = (int64_t)(limit.rlim_cur - own);
+    log_event(LOG_WARN, "few_files", "open_files=%llu max_connections=%lld reason=\"raise the limit (ulimit -n)\"",
+              (unsigned long long)limit.rlim_cur, (long long)c->max_connections);
 }
 
 static status make_workers(server *s) {

@@ -56,12 +56,14 @@ static void on_accept(evutil_socket_t listener, short what, void *arg) {
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 /* Nothing to accept with: spinning on a readable listener would burn the core. */
-                log_event(LOG_WARN, "accept_paused", "reason=\"%s\"", strerror(errno));
+                if (!w->accept_paused) log_event(LOG_WARN, "accept_paused", "reason=\"%s\"", strerror(errno));
+                w->accept_paused = true;
                 event_del(w->accept_event);
                 event_add(w->accept_retry, &(struct timeval){0, ACCEPT_PAUSE_MS * 1000});
             }
             return;
         }
+        w->accept_paused = false;
         if (atomic_fetch_add(&w->server->connections, 1) >= (size_t)w->server->config.max_connections) {
             atomic_fetch_sub(&w->server->connections, 1);
             refuse(w, fd);
@@ -69,6 +71,7 @@ static void on_accept(evutil_socket_t listener, short what, void *arg) {
         }
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); /* clients whose machine is gone */
         if (connection_new(w, fd) == NULL)
             atomic_fetch_sub(&w->server->connections, 1);
         else
