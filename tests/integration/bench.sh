@@ -108,7 +108,7 @@ bench --op evaluate --scenario 63 --seconds 0.3 --connections 2 --json >"$dir/no
 [ $? -eq 1 ] && ok "nothing succeeded is exit 1" || bad "nothing succeeded is exit 1" "it was not"
 is "errors are named" "$dir/none.json" '.errors > 0 and .errors_by_status.unknown_scenario == .errors and .ops_per_second == 0'
 
-exits "a wrong option" 2 bench --pipelin 5
+exits "a wrong option" 2 bench --pipelines 5
 exits "a wrong value" 2 bench --connections 0
 says "is explained" 'whole number from 1 to' "$dir/err"
 exits "more threads than connections" 2 bench --threads 4 --connections 2
