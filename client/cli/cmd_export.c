@@ -108,7 +108,7 @@ static int walk(job *j) {
         if (result != 0 || n == 0) break;
         for (size_t i = 0; i < n; i++) write_profile(j, &batch[i]);
         walked += n;
-        progress_update(&j->bar, walked, walked, 0);
+        progress_update(&j->bar, walked, walked, PROGRESS_NONE);
         code = write_out(j, WRITE_BYTES);
     }
     free(batch);

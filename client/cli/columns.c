@@ -97,6 +97,11 @@ bool columns_from_header(const csv_record *header, columns *out, char *why, size
         snprintf(why, room, "%s", header->error);
         return false;
     }
+    if (header->raw_length >= 2 &&
+        (memcmp(header->raw, "\xFF\xFE", 2) == 0 || memcmp(header->raw, "\xFE\xFF", 2) == 0)) {
+        snprintf(why, room, "the file is UTF-16; save it as UTF-8");
+        return false;
+    }
     *out = (columns){.count = header->count, .subject = -1};
     for (size_t i = 0; i < header->count; i++) {
         if (!resolve(out, i, &header->fields[i], why, room)) return false;

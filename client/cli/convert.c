@@ -73,6 +73,10 @@ const char *convert_domain(const profile_field *field, char buffer[CONVERT_DOMAI
 
 bool convert_value(const profile_field *field, const char *text, size_t length, int64_t *value, char *why,
                    size_t room) {
+    if (field->type == PROFILE_FLAG && length == 1 && (text[0] == '0' || text[0] == '1')) { /* most cells of a file */
+        *value = text[0] == '1';
+        return true;
+    }
     if (profile_parse_value(field, text, length, value) == STATUS_OK) return true;
     char domain[CONVERT_DOMAIN_TEXT];
     int shown = length > 40 ? 40 : (int)length;

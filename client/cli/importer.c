@@ -47,6 +47,7 @@ static importer_batch *at(importer *i, uint64_t number) { return &i->ring[number
 
 static void reject(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     char why[160];
+    if (field != NO_PUT) b->rows[row].put_refused = true;
     const profile_field *f = code == STATUS_BAD_VALUE || code == STATUS_BAD_FIELD ? profile_field_at(field) : NULL;
     snprintf(why, sizeof why, "%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code));
     if (!importer_batch_reject(b, row, why)) i->no_room = true;
@@ -59,11 +60,16 @@ static bool is_again(unsigned code) {
 
 static void entry_status(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     if (code == 0) return;
-    if (field != NO_PUT) b->rows[row].put_refused = true;
     if (is_again(code))
         b->again = (int)code;
     else
         reject(i, b, row, code, field);
+}
+
+/* A refusal is kept with its id, so one that came only because the PUT before it was put off must not be repeated. */
+static void operation_status(importer *i, importer_batch *b, size_t index, unsigned code) {
+    b->operation_refused[index] = code != 0 && !is_again(code);
+    entry_status(i, b, b->operation_row[index], code, NO_PUT);
 }
 
 /* part 0 is the PUT, part n the operations from (n − 1) × max on. */
@@ -88,7 +94,7 @@ static void on_reply(void *context, const xinyi_reply *reply) {
         else if (part == 0)
             entry_status(i, b, rows[k], reply->puts[k].status, reply->puts[k].field);
         else
-            entry_status(i, b, rows[k], reply->operations[k].status, NO_PUT);
+            operation_status(i, b, first + k, reply->operations[k].status);
     }
 }
 

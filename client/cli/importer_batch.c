@@ -21,6 +21,7 @@ void importer_batch_deinit(importer_batch *b) {
     free(b->put_row);
     free(b->operations);
     free(b->operation_row);
+    free(b->operation_refused);
     buf_deinit(&b->raw);
     buf_deinit(&b->reasons);
     *b = (importer_batch){0};
@@ -48,6 +49,8 @@ const char *importer_batch_reason(const importer_batch *b, const importer_row *r
 void importer_batch_reset(importer_batch *b) {
     for (size_t i = 0; i < b->row_count; i++)
         if (b->rows[i].reason > b->read_reasons) b->rows[i].reason = 0, b->rows[i].put_refused = false;
+    for (size_t i = 0; i < b->operation_count; i++)
+        if (b->operation_refused[i]) b->operations[i].id = xinyi_operation_new(), b->operation_refused[i] = false;
     b->reasons.size = b->read_reasons;
     b->again = 0;
 }
@@ -63,9 +66,13 @@ static xinyi_operation *add_operation(importer_batch *b, unsigned kind, const xi
         uint32_t *rows = realloc(b->operation_row, room * sizeof *rows);
         if (rows == NULL) return NULL;
         b->operation_row = rows;
+        bool *refused = realloc(b->operation_refused, room * sizeof *refused);
+        if (refused == NULL) return NULL;
+        b->operation_refused = refused;
         b->operation_room = room;
     }
     b->operation_row[b->operation_count] = (uint32_t)(b->row_count - 1);
+    b->operation_refused[b->operation_count] = false;
     xinyi_operation *op = &b->operations[b->operation_count++];
     *op = (xinyi_operation){
         .id = xinyi_operation_new(), .subject = *subject, .program = XINYI_PROGRAM_POWER, .kind = (uint8_t)kind};

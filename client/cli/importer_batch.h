@@ -20,6 +20,7 @@ typedef struct importer_batch {
     uint32_t *put_row; /* row of each put */
     xinyi_operation *operations;
     uint32_t *operation_row;
+    bool *operation_refused;
     size_t row_count, put_count, operation_count, operation_room;
     size_t capacity; /* rows */
     buf raw, reasons;
@@ -40,7 +41,7 @@ bool importer_batch_add(importer_batch *b, const csv_record *record, const colum
 /* Rejects a row, unless it is rejected already. */
 bool importer_batch_reject(importer_batch *b, size_t row, const char *why);
 const char *importer_batch_reason(const importer_batch *b, const importer_row *row); /* NULL: not rejected */
-/* Forgets what answers said, for sending again. */
+/* Forgets what answers said, for sending again. Operations that were refused get new ids. */
 void importer_batch_reset(importer_batch *b);
 
 #endif

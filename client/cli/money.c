@@ -66,7 +66,7 @@ bool money_parse(const char *text, int64_t *fen, const char **why) {
     if (!whole_part(&p, &mantissa, &digits, &overflow)) return false;
     if (*p == '.') {
         p++;
-        if (!digit(*p)) return false;
+        if (digits == 0 || !digit(*p)) return false;
         fraction_part(&p, &mantissa, &digits, &places, &overflow);
     }
     if (digits == 0) return false;

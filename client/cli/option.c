@@ -76,6 +76,9 @@ static int unknown(const cli *c, const char *argument, const option_spec *specs)
     memcpy(word, name, length);
     word[length] = '\0';
     suggest s = {.word = word};
+    for (const option_spec *o = specs; o->name != NULL; o++) /* getopt reports this as unknown, too */
+        if (o->flag != NULL && strcmp(o->name, word) == 0 && strchr(argument, '=') != NULL)
+            return cli_usage(c, "--%s takes no value", word);
     for (; specs->name != NULL; specs++) suggest_offer(&s, specs->name);
     for (size_t i = 0; i < 5; i++) suggest_offer(&s, global_names[i]);
     if (s.best == NULL) return cli_usage(c, "unknown option '%s'", argument);

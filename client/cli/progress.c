@@ -25,7 +25,8 @@ void progress_clear(progress *p) {
 }
 
 static void show(progress *p, uint64_t done, uint64_t rows, uint64_t rejected) {
-    char bar[BAR + 1], part[64] = "", eta[32] = "", count[MONEY_TEXT], rate[MONEY_TEXT], bad[MONEY_TEXT];
+    char bar[BAR + 1], part[64] = "", eta[32] = "", count[MONEY_TEXT], rate[MONEY_TEXT], bad[MONEY_TEXT],
+                       refused[MONEY_TEXT + 16] = "";
     double seconds = progress_seconds(p);
     if (p->total > 0) {
         double share = done >= p->total ? 1.0 : (double)done / (double)p->total;
@@ -37,10 +38,12 @@ static void show(progress *p, uint64_t done, uint64_t rows, uint64_t rejected) {
             snprintf(eta, sizeof eta, ", %u:%02u left", left / 60, left % 60);
         }
     }
-    fprintf(stderr, "%s%s %s%s rows, %s rows/s, %s rejected%s%s", p->terminal ? "\r\033[K" : "", p->label, part,
+    if (rejected != PROGRESS_NONE)
+        snprintf(refused, sizeof refused, ", %s rejected", money_format_count((int64_t)rejected, bad));
+    fprintf(stderr, "%s%s %s%s rows, %s rows/s%s%s%s", p->terminal ? "\r\033[K" : "", p->label, part,
             money_format_count((int64_t)rows, count),
-            money_format_count((int64_t)((double)rows / (seconds > 0 ? seconds : 1)), rate),
-            money_format_count((int64_t)rejected, bad), eta, p->terminal ? "" : "\n");
+            money_format_count((int64_t)((double)rows / (seconds > 0 ? seconds : 1)), rate), refused, eta,
+            p->terminal ? "" : "\n");
     p->drawn = p->terminal;
 }
 
