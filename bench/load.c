@@ -28,7 +28,7 @@
 #define PICKS 256                   /* subjects picked in one go */
 #define EVENTS 256                  /* of one epoll call */
 #define ROUNDS 4                    /* of one turn before the next connection gets its own */
-#define SWEEP_NS UINT64_C(10000000) /* how often a connection that nothing woke is looked at */
+#define SWEEP_NS UINT64_C(20000000) /* how often a connection that nothing woke is looked at */
 #define MINUTES_FIELD 24            /* volunteer_minutes, PROTOCOL.md section 4.3 */
 #define MINUTES_MAX 100000
 
