@@ -143,13 +143,15 @@ static void parse_parts(policy_loader *l, const policy_key *k, policy *out, poli
         parse_price(l, k[KEY_EXPOSURE].value, "exposure_fen_per_mwh", &g->terms.exposure_fen_per_mwh);
     if (k[KEY_FLOOR].value) policy_read_bool(l, k[KEY_FLOOR].value, "floor_at_base", &g->terms.floor_at_base);
     if (k[KEY_SHORT].value) policy_read_bool(l, k[KEY_SHORT].value, "refuse_when_short", &g->terms.refuse_when_short);
+    size_t errors = l->file_errors;
     if (k[KEY_FACTOR].value) {
         parse_grades(l, k[KEY_FACTOR].value, "factor_bp", true, POLICY_FACTOR_MAX_BP, g->factor_bp);
-        check_monotonic(l, k[KEY_FACTOR].value, "factor_bp", true, g->factor_bp);
+        if (l->file_errors == errors) check_monotonic(l, k[KEY_FACTOR].value, "factor_bp", true, g->factor_bp);
     }
     if (k[KEY_UNSECURED].value) {
         parse_grades(l, k[KEY_UNSECURED].value, "unsecured_bp", false, POLICY_UNSECURED_MAX_BP, g->unsecured_bp);
-        check_monotonic(l, k[KEY_UNSECURED].value, "unsecured_bp", false, g->unsecured_bp);
+        if (l->file_errors == errors)
+            check_monotonic(l, k[KEY_UNSECURED].value, "unsecured_bp", false, g->unsecured_bp);
     }
     parse_unrated(l, k[KEY_UNRATED].value, g);
     if (k[KEY_WARN].value) parse_warnings(l, k[KEY_WARN].value, g);
