@@ -2,8 +2,10 @@
  * way together, each answer put in its place in the caller's array. */
 #include "client/internal.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,24 +14,30 @@
 
 #define CALL_BYTES (128u << 10) /* of entries of one frame, so that many frames are on their way */
 
+static bool is_walk(unsigned type) { return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN; }
+
+/* Entries without an answer say so themselves. */
+static void fill_status(const call *c, uint8_t *out, size_t count, int code) {
+    uint16_t status16 = (uint16_t)code;
+    if (!c->has_status) return;
+    for (size_t i = 0; i < count; i++) memcpy(out + i * c->stride, &status16, sizeof status16);
+}
+
 static void on_call(xinyi *x, const slot *s, const answer *a) {
     (void)x;
     call *c = s->call;
+    uint8_t *out = s->out;
     c->remaining--;
     if (a->status != 0) {
+        bool unknown = a->frame == NULL && message_find(s->type)->is_write && s->type != MESSAGE_QUOTA_OUTCOME;
         if (c->status == 0) c->status = a->status;
+        fill_status(c, out, s->count, unknown ? STATUS_OUTCOME_UNKNOWN : a->status);
         return;
     }
     size_t wire = message_find(s->type)->reply_entry;
     c->counted += a->count;
-    for (size_t i = 0; i < a->count; i++) c->convert(a->entries + i * wire, (uint8_t *)s->out + i * c->stride);
-    if ((s->type == MESSAGE_SCAN || s->type == MESSAGE_QUOTA_SCAN) && a->count > 0)
-        memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
-}
-
-static int wait_for(xinyi *x, call *c) {
-    int result = c->remaining > 0 ? xinyi_flush(x) : 0;
-    return result != 0 ? result : c->status;
+    for (size_t i = 0; i < a->count; i++) c->convert(a->entries + i * wire, out + i * c->stride);
+    if (is_walk(s->type) && a->count > 0) memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
 }
 
 /* Encodes entry i of a call. */
@@ -39,30 +47,47 @@ typedef struct encoder {
     unsigned a, b;
 } encoder;
 
+/* A connection that may be asked: alive, not within a callback, and with nothing else on its way. */
+static int begin_call(xinyi *x, unsigned a, unsigned b) {
+    if (!x->in_callback && x->broken == 0 && (a | b) > UINT8_MAX)
+        return client_fail(x, STATUS_BAD_VALUE, "scenarios, programs and purposes are at most 255");
+    return xinyi_flush(x);
+}
+
+/* Queues one frame of a call; false when the connection broke. */
+static bool call_part(xinyi *x, unsigned type, const encoder *e, size_t at, size_t n, call *c, uint8_t *out) {
+    size_t entry = message_find(type)->request_entry;
+    slot *s = client_slot(x);
+    if (s == NULL) return false;
+    uint8_t *to = client_entries(x, entry, n);
+    if (to == NULL) { /* half of a call must not stay on its way */
+        client_break(x, STATUS_NO_MEMORY, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) e->encode(e, at + i, to + i * entry);
+    s->call = c;
+    s->out = out;
+    s->tag = c->room;
+    c->remaining++;
+    client_queue(x, s, type, entry, n, on_call);
+    return true;
+}
+
 static int call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
                      void (*convert)(const uint8_t *, void *)) {
-    if (x->broken != 0) return x->broken;
-    if (x->in_callback) return client_fail(x, STATUS_OVERLOADED, "a synchronous call inside a callback");
-    int result = xinyi_flush(x); /* answers of pipelined requests go to their callback first */
-    call c = {.stride = stride, .convert = convert};
-    size_t entry = message_find(type)->request_entry, part = CALL_BYTES / entry;
+    int result = begin_call(x, e->a, e->b);
+    call c = {.stride = stride, .convert = convert, .has_status = true};
+    size_t part = CALL_BYTES / message_find(type)->request_entry, at = 0;
     if (part > x->max_entries) part = x->max_entries;
-    for (size_t at = 0; result == 0 && c.status == 0 && at < count; at += part) {
+    while (result == 0 && x->broken == 0 && c.status == 0 && at < count) {
         size_t n = count - at < part ? count - at : part;
-        slot *s = client_slot(x);
-        if (s == NULL) return x->broken;
-        uint8_t *to = client_entries(x, type, n);
-        if (to == NULL) {
-            client_break(x, STATUS_NO_MEMORY, "out of memory"); /* half of a call must not stay on its way */
-            return STATUS_NO_MEMORY;
-        }
-        for (size_t i = 0; i < n; i++) e->encode(e, at + i, to + i * entry);
-        s->call = &c;
-        s->out = (uint8_t *)out + at * stride;
-        c.remaining++;
-        result = client_queue(x, s, type, n, on_call);
+        if (!call_part(x, type, e, at, n, &c, (uint8_t *)out + at * stride)) break;
+        at += n;
     }
-    return result != 0 ? result : wait_for(x, &c);
+    if (result == 0 && x->broken == 0) client_wait(x, 0, 0);
+    if (result == 0) result = c.status != 0 ? c.status : x->broken;
+    if (result != 0 && at < count) fill_status(&c, (uint8_t *)out + at * stride, count - at, result);
+    return result;
 }
 
 #define ENTRIES(type) ((const type *)e->entries)[i]
@@ -122,25 +147,26 @@ int xinyi_outcome(xinyi *x, const xinyi_operation_id *ids, size_t count, xinyi_o
 
 /* ------------------------------------------------------------------ walks */
 
+static void encode_walk(const encoder *e, size_t i, uint8_t *to) {
+    (void)i;
+    memcpy(to, e->entries, sizeof(wire_scan));
+}
+
 static int call_scan(xinyi *x, unsigned type, unsigned purpose, uint64_t *cursor, void *out, size_t stride,
                      size_t *count, void (*convert)(const uint8_t *, void *)) {
     size_t room = *count;
     *count = 0;
-    int result = xinyi_flush(x);
+    int result = begin_call(x, 0, purpose);
     if (result != 0 || room == 0) return result;
-    slot *s = client_slot(x);
-    uint8_t *to = s != NULL ? client_entries(x, type, 1) : NULL;
-    if (to == NULL) return x->broken != 0 ? x->broken : client_break(x, STATUS_NO_MEMORY, "out of memory");
     wire_scan w = {
         .cursor = *cursor, .max = room < x->max_entries ? (uint32_t)room : x->max_entries, .purpose = purpose};
-    memcpy(to, &w, sizeof w);
-    call c = {.remaining = 1, .stride = stride, .convert = convert, .cursor = *cursor};
-    s->call = &c;
-    s->out = out;
-    s->tag = w.max;
-    result = client_queue(x, s, type, 1, on_call);
-    if (result == 0) result = wait_for(x, &c);
+    call c = {.stride = stride, .convert = convert, .cursor = *cursor, .room = w.max};
+    encoder e = {encode_walk, &w, 0, 0};
+    if (call_part(x, type, &e, 0, 1, &c, out)) client_wait(x, 0, 0);
+    result = c.status != 0 ? c.status : x->broken;
     if (result != 0) return result;
+    if (c.counted > 0 && c.cursor == *cursor)
+        return client_break(x, STATUS_BAD_ENTRY, "%s answers a walk without moving on", x->address);
     *cursor = c.cursor;
     *count = c.counted;
     return 0;
@@ -156,38 +182,49 @@ int xinyi_scan_accounts(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_acco
 
 /* ------------------------------------------------------------------ documents */
 
+static void keep_document(xinyi *x, call *c, const char *text, size_t length) {
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\0')) length--;
+    buf_append(&x->document, text, length);
+    if (buf_status(&x->document) != STATUS_OK) c->status = client_fail(x, STATUS_NO_MEMORY, "out of memory");
+}
+
 static void on_document(xinyi *x, const slot *s, const answer *a) {
     call *c = s->call;
     c->remaining = 0;
     c->status = a->status;
-    if (a->status != 0) return;
-    const char *text = (const char *)a->frame->body;
-    size_t length = a->frame->body_length;
-    if (s->type == MESSAGE_EXPLAIN) {
-        size_t offset = 0;
-        uint16_t code;
-        if (message_document_next(a->frame, &offset, &code, &text, &length) != STATUS_OK) code = STATUS_BAD_ENTRY;
-        if (code != STATUS_OK && length == 0) c->status = client_fail(x, code, "%s: %s", x->address, status_text(code));
-        if (code == STATUS_BAD_ENTRY) return;
-    }
-    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\0')) length--;
     buf_clear(&x->document);
-    buf_append(&x->document, text, length);
+    if (a->status != 0) return;
+    if (s->type != MESSAGE_EXPLAIN) {
+        keep_document(x, c, (const char *)a->frame->body, a->frame->body_length);
+        return;
+    }
+    size_t offset = 0, length;
+    uint16_t code;
+    const char *text;
+    if (message_document_next(a->frame, &offset, &code, &text, &length) != STATUS_OK)
+        c->status = client_fail(x, STATUS_BAD_ENTRY, "%s sent a reply that cannot be understood", x->address);
+    else if (length > 0)
+        keep_document(x, c, text, length);
+    else
+        c->status = client_fail(x, code != STATUS_OK ? code : STATUS_BAD_ENTRY, "%s: %s", x->address,
+                                status_text(code != STATUS_OK ? code : STATUS_BAD_ENTRY));
 }
 
 static int call_document(xinyi *x, unsigned type, const uint8_t *entry, const char **document) {
+    if (document != NULL) *document = NULL;
     int result = xinyi_flush(x);
     if (result != 0) return result;
     slot *s = client_slot(x);
-    size_t count = entry != NULL ? 1 : 0;
-    uint8_t *to = s != NULL ? client_entries(x, type, count) : NULL;
-    if (to == NULL) return x->broken != 0 ? x->broken : client_break(x, STATUS_NO_MEMORY, "out of memory");
-    if (entry != NULL) memcpy(to, entry, message_find(type)->request_entry);
+    size_t length = message_find(type)->request_entry, count = entry != NULL ? 1 : 0;
+    uint8_t *to = s != NULL ? client_entries(x, length, count) : NULL;
+    if (to == NULL) return client_break(x, STATUS_NO_MEMORY, "out of memory");
+    if (entry != NULL) memcpy(to, entry, length);
     call c = {.remaining = 1};
     s->call = &c;
-    result = client_queue(x, s, type, count, on_document);
-    if (result == 0) result = wait_for(x, &c);
-    if (document != NULL) *document = result == 0 ? buf_cstr(&x->document) : NULL;
+    client_queue(x, s, type, length, count, on_document);
+    client_wait(x, 0, 0);
+    result = c.status != 0 ? c.status : x->broken;
+    if (document != NULL && result == 0) *document = buf_cstr(&x->document);
     return result;
 }
 
@@ -198,6 +235,9 @@ int xinyi_policy_info(xinyi *x, const char **document) { return call_document(x,
 
 int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subject, const char **document) {
     uint8_t entry[sizeof(wire_decide)];
+    *document = NULL;
+    int result = begin_call(x, scenario, purpose);
+    if (result != 0) return result;
     encode_decide(subject, scenario, purpose, entry);
     return call_document(x, MESSAGE_EXPLAIN, entry, document);
 }
@@ -237,6 +277,7 @@ static void random_bytes(uint8_t *to, size_t n) {
     if (used + n > sizeof pool || owner != getpid()) {
         for (size_t got = 0; got < sizeof pool;) {
             ssize_t r = getrandom(pool + got, sizeof pool - got, 0);
+            CHECK(r > 0 || errno == EINTR); /* an id that is not random would be somebody else's */
             if (r > 0) got += (size_t)r;
         }
         used = 0;

@@ -11,23 +11,26 @@
 
 #define CLIENT_INPUT (256u << 10)       /* one read */
 #define CLIENT_OUTPUT_HIGH (256u << 10) /* queued bytes at which sending begins by itself */
+#define CLIENT_OUTPUT_MAX (1u << 20)    /* queued bytes at which a sender waits */
 #define CLIENT_IN_FLIGHT 256            /* default of max_in_flight */
+#define CLIENT_IN_FLIGHT_MAX 65536
 #define CLIENT_TIMEOUT_MS 5000
+#define CLIENT_PROGRESS_BYTES 4096 /* received bytes that count as progress though no answer is complete */
 
-/* Entries of a reply, in the wire's layout, `stride` apart; count as asked except in scans. NULL entries: the request
- * failed with status. */
+/* An answer. `entries` are in the machine's byte order, 8-aligned, exactly the layout's length apart; count as asked
+ * except in walks. NULL entries: the request failed with `status`. */
 typedef struct answer {
     int status;
     const char *error;
-    const frame_view *frame; /* NULL if there is no frame (the connection broke) */
+    const frame_view *frame; /* NULL if there is none: the connection broke, and what was asked may have been done */
     size_t count;
-    const uint8_t *entries; /* 8-aligned, exactly the layout's length apart */
+    const uint8_t *entries;
 } answer;
 
 typedef struct slot slot;
 typedef void (*on_answer)(xinyi *x, const slot *s, const answer *a);
 
-/* A request on its way (tag: the caller's, or the room of a scan). Its id on the wire is (generation << 32 | slot
+/* A request on its way (tag: the caller's, or the room of a walk). Its id on the wire is (generation << 32 | slot
  * number): an answer to an older use of the slot is recognised. */
 struct slot {
     on_answer answered; /* NULL: free */
@@ -43,10 +46,12 @@ struct slot {
 typedef struct call {
     int status;       /* first failure of a whole frame */
     size_t remaining; /* frames without an answer */
-    size_t counted;   /* entries that came (scans) */
+    size_t counted;   /* walks: entries that came */
+    size_t room;      /* walks: entries asked for */
     size_t stride;    /* bytes of an entry in the caller's array */
     void (*convert)(const uint8_t *wire, void *out);
-    uint64_t cursor;
+    bool has_status; /* the caller's entries begin with a u16 status */
+    uint64_t cursor; /* walks: where to go on */
 } call;
 
 struct xinyi {
@@ -56,15 +61,19 @@ struct xinyi {
     char cluster[LIMIT_NAME_MAX + 1];
     char error[320];
     uint32_t max_frame, max_entries, timeout_ms;
-    bool no_checksum, in_callback;
+    int receive_wait_ms; /* the socket's receive timeout as it was last set; -1 none */
+    bool no_checksum, greeted, in_callback;
     buf out, in, scratch, document;
     size_t out_sent; /* of out */
     slot *slots;
     uint32_t slot_count, free_slot;
     size_t in_flight;
+    uint64_t progress, partial_bytes; /* see client_wait */
     xinyi_on_reply on_reply;
     void *context;
 };
+
+static inline size_t client_queued(const xinyi *x) { return x->out.size - x->out_sent; }
 
 /* connection.c */
 int client_fail(xinyi *x, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -72,23 +81,30 @@ int client_fail(xinyi *x, int code, const char *format, ...) __attribute__((form
 void client_set_thread_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the connection: every request in flight is answered with the status. Returns it. */
 int client_break(xinyi *x, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Sends what it can, takes what is there; waits up to wait_ms if neither moved. *moved tells whether bytes did. */
+/* Sends what it can and takes what is there; waits up to wait_ms (negative: for ever) if neither moved. *moved tells
+ * whether bytes did. Not within a callback. */
 int client_pump(xinyi *x, int wait_ms, bool *moved);
+/* Pumps until at most this many requests are in flight and this many bytes are queued. Breaks the connection when
+ * nothing moves on for timeout_ms: neither an answer nor some kilobytes of one, nor bytes sent. */
+int client_wait(xinyi *x, size_t in_flight, size_t queued);
+/* Refuses what must not be done within a callback; 0 if all is well. */
+int client_enter(xinyi *x);
 
 /* pipeline.c */
-/* A free slot, taking answers while all are in use; NULL when the connection broke (x->broken). */
+/* A free slot, taking answers while all are in use; NULL when the connection broke (x->broken) or within a callback. */
 slot *client_slot(xinyi *x);
 uint64_t client_request_id(const xinyi *x, const slot *s);
 /* Room for a request's entries behind the queued output; NULL without memory. client_queue completes the frame. */
-uint8_t *client_entries(xinyi *x, unsigned type, size_t count);
-/* Queues the frame whose entries were just written and counts it as on its way. */
-int client_queue(xinyi *x, slot *s, unsigned type, size_t count, on_answer answered);
+uint8_t *client_entries(xinyi *x, size_t entry, size_t count);
+/* Queues the frame whose entries were just written and counts it as on its way; then sends if much is queued. That may
+ * break the connection (x->broken): the request has been answered with it then, as every other. */
+void client_queue(xinyi *x, slot *s, unsigned type, size_t entry, size_t count, on_answer answered);
 /* Looks at the frames that have arrived. */
 int client_take_frames(xinyi *x);
 /* Answers every request in flight with a status: the connection is gone. */
 void client_drop_all(xinyi *x, int code);
 
-/* encode.c: public structs to and from the wire's */
+/* convert.c: public structs to and from the wire's. Wire entries are in the machine's byte order. */
 void encode_decide(const xinyi_subject *subject, unsigned scenario, unsigned purpose, uint8_t *to);
 void encode_get(const xinyi_subject *subject, unsigned purpose, uint8_t *to);
 void encode_quota(const xinyi_quota_ask *ask, unsigned program, unsigned purpose, uint8_t *to);

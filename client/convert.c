@@ -1,14 +1,84 @@
 /* Public structs to wire entries and back. Where a public struct has the wire's layout (asserted) this is a copy. */
 #include "client/internal.h"
 
+#include "base/le.h"
+
 #include <string.h>
 
 static_assert(sizeof(xinyi_subject) == sizeof(subject_id), "a subject is its 12 bytes");
-static_assert(sizeof(xinyi_decision) == sizeof(wire_decision), "decisions are used in place");
-static_assert(sizeof(xinyi_quota_answer) == sizeof(wire_quota_check), "quota answers are used in place");
-static_assert(sizeof(xinyi_quota) == sizeof(wire_quota_show), "quotas are copied");
-static_assert(sizeof(xinyi_put_reply) == sizeof(wire_put_reply), "put replies are used in place");
-static_assert(sizeof(xinyi_operation_reply) == sizeof(wire_operation_reply), "operation replies are used in place");
+static_assert(sizeof(xinyi_operation_id) == sizeof(((wire_operation *)0)->id), "an operation id is its 16 bytes");
+
+/* Replies that the public interface hands out where they lie, or copies whole: every field at its place. */
+#define SAME_SIZE(public, wire) static_assert(sizeof(public) == sizeof(wire), #public " has the wire's layout")
+#define SAME(public, wire, member)                                                                                     \
+    static_assert(offsetof(public, member) == offsetof(wire, member) &&                                                \
+                      sizeof(((public *)0)->member) == sizeof(((wire *)0)->member),                                    \
+                  #public "." #member " lies where the wire has it")
+#define DECISION(member) SAME(xinyi_decision, wire_decision, member)
+SAME_SIZE(xinyi_decision, wire_decision);
+DECISION(status);
+DECISION(outcome);
+DECISION(tier);
+DECISION(row);
+DECISION(percent_bp);
+DECISION(benefits);
+DECISION(amount_fen);
+DECISION(rate_bp);
+DECISION(data_day);
+DECISION(policy_version);
+#define ANSWER(member) SAME(xinyi_quota_answer, wire_quota_check, member)
+SAME_SIZE(xinyi_quota_answer, wire_quota_check);
+ANSWER(status);
+ANSWER(warning);
+ANSWER(flags);
+ANSWER(usage_percent);
+ANSWER(required_fen);
+ANSWER(limit_fen);
+ANSWER(used_fen);
+ANSWER(available_fen);
+ANSWER(policy_version);
+ANSWER(account_version);
+#define QUOTA(member) SAME(xinyi_quota, wire_quota_show, member)
+SAME_SIZE(xinyi_quota, wire_quota_show);
+QUOTA(status);
+QUOTA(warning);
+QUOTA(flags);
+QUOTA(usage_percent);
+QUOTA(base_fen);
+QUOTA(required_fen);
+QUOTA(lodged_fen);
+QUOTA(limit_fen);
+QUOTA(reserved_fen);
+QUOTA(committed_fen);
+QUOTA(used_fen);
+QUOTA(available_fen);
+QUOTA(shortfall_fen);
+QUOTA(next_expiry_ms);
+QUOTA(policy_version);
+QUOTA(account_version);
+QUOTA(factor_bp);
+QUOTA(unsecured_bp);
+QUOTA(energy_12m_mwh);
+QUOTA(wholesale_2m_mwh);
+QUOTA(retail_2m_mwh);
+QUOTA(forecast_12m_mwh);
+QUOTA(open_reservations);
+QUOTA(instrument_count);
+SAME_SIZE(xinyi_put_reply, wire_put_reply);
+SAME(xinyi_put_reply, wire_put_reply, status);
+SAME(xinyi_put_reply, wire_put_reply, field);
+SAME(xinyi_put_reply, wire_put_reply, version);
+#define OPERATION(member) SAME(xinyi_operation_reply, wire_operation_reply, member)
+SAME_SIZE(xinyi_operation_reply, wire_operation_reply);
+OPERATION(status);
+OPERATION(warning);
+OPERATION(flags);
+OPERATION(account_version);
+OPERATION(amount_fen);
+OPERATION(limit_fen);
+OPERATION(used_fen);
+OPERATION(available_fen);
+OPERATION(expires_ms);
 
 void encode_decide(const xinyi_subject *subject, unsigned scenario, unsigned purpose, uint8_t *to) {
     memcpy(to, subject->bytes, sizeof subject->bytes);
@@ -52,32 +122,36 @@ static void profile_to_wire(const xinyi_profile *p, uint8_t to[PROFILE_SIZE]) {
     profile_encode(&w, to);
 }
 
-/* The server's bytes are copied as they are: a field this library does not know the domain of is not its business. */
+/* The server's values are taken as they are: a value whose meaning this library does not know is not its business. */
 static void profile_from_wire(const uint8_t *from, xinyi_profile *p) {
-    profile w;
-    memcpy(&w, from, sizeof w);
-    *p = (xinyi_profile){.version = w.seq >> 1,
-                         .division = w.division,
-                         .sector = w.sector,
-                         .form = w.form,
-                         .roles = w.roles,
-                         .flags = w.flags,
-                         .public_score = w.public_score,
-                         .public_grade = w.public_grade,
-                         .market_grade = w.market_grade,
-                         .tax_grade = w.tax_grade,
-                         .composite_grade = w.composite_grade,
-                         .composite_score = w.composite_score,
-                         .volunteer_minutes = w.volunteer_minutes,
-                         .negative_points = w.negative_points,
-                         .positive_points = w.positive_points,
-                         .open_commitments = w.open_commitments,
-                         .broken_commitments = w.broken_commitments,
-                         .since_day = w.since_day,
-                         .change_day = w.change_day,
-                         .data_day = w.data_day};
-    memcpy(&p->id, &w.id, sizeof p->id);
-    memcpy(p->slots, w.slots, sizeof p->slots);
+#define U8(member) from[offsetof(profile, member)]
+#define U16(member) le_get16(from + offsetof(profile, member))
+#define U32(member) le_get32(from + offsetof(profile, member))
+    *p = (xinyi_profile){.version = U32(seq) >> 1,
+                         .division = U32(division),
+                         .sector = U16(sector),
+                         .form = U8(form),
+                         .roles = U8(roles),
+                         .flags = U32(flags),
+                         .public_score = U16(public_score),
+                         .public_grade = U8(public_grade),
+                         .market_grade = U8(market_grade),
+                         .tax_grade = U8(tax_grade),
+                         .composite_grade = U8(composite_grade),
+                         .composite_score = U16(composite_score),
+                         .volunteer_minutes = U32(volunteer_minutes),
+                         .negative_points = U16(negative_points),
+                         .positive_points = U16(positive_points),
+                         .open_commitments = U8(open_commitments),
+                         .broken_commitments = U8(broken_commitments),
+                         .since_day = U16(since_day),
+                         .change_day = U16(change_day),
+                         .data_day = U16(data_day),
+                         .slots = {U16(slots[0]), U16(slots[1]), U16(slots[2]), U16(slots[3])}};
+    memcpy(&p->id, from, sizeof p->id);
+#undef U8
+#undef U16
+#undef U32
 }
 
 void encode_put(const xinyi_put_entry *entry, uint8_t *to) {
