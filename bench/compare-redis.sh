@@ -73,11 +73,11 @@ fi
 
 dir=build/compare-redis
 rm -rf "$dir"; mkdir -p "$dir/redis"
-redis_pid= xinyi_pid=
+redis_pid= xinyi_pid= client=
 cleanup() {
   local pid
-  for pid in $redis_pid $xinyi_pid; do kill -TERM "$pid" 2>/dev/null || true; done
-  for pid in $redis_pid $xinyi_pid; do
+  for pid in $client $redis_pid $xinyi_pid; do kill -TERM "$pid" 2>/dev/null || true; done
+  for pid in $client $redis_pid $xinyi_pid; do
     for _ in $(seq 1 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
@@ -183,7 +183,7 @@ sched_ns() { cat /proc/"$1"/task/*/schedstat 2>/dev/null | awk '{ run += $1; wai
 # Runs a generator; $cores_used and $cores_waited become what the server used of its core in the middle of it, and what
 # it would have used but for others; "null" if the generator ended too early.
 observe() { # SERVER-PID OUTPUT COMMAND…
-  local pid=$1 out=$2 client c0 c1 w0 w1 t0 t1
+  local pid=$1 out=$2 c0 c1 w0 w1 t0 t1
   shift 2
   "${pin_client[@]}" "$@" >"$out" 2>"$out.err" &
   client=$!
@@ -197,6 +197,7 @@ observe() { # SERVER-PID OUTPUT COMMAND…
     cores_waited=$(awk -v c=$((w1 - w0)) -v t=$((t1 - t0)) 'BEGIN { printf "%.4f", c / t }')
   fi
   wait $client || { head -5 "$out" "$out.err" >&2; die "the generator failed: $*"; }
+  client=
 }
 record() { # SYSTEM WORK SHAPE MESSAGES/S ERRORS
   printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$round" "$1" "$2" "$3" "$4" "$cores_used" "$cores_waited" "$5" >>"$dir/results.tsv"
@@ -293,7 +294,7 @@ jq -r '
      $r.server_ns_per_message // -1, $x.server_ns_per_message // -1, ([$r, $x][] | if .server_cores == null then -1 else .server_cores + .server_waited end)] | @tsv
 ' "$dir/result.json" | awk -F'\t' '
   function k(v) { return v >= 1e6 ? sprintf("%.2f M", v / 1e6) : sprintf("%.0f k", v / 1e3) }
-  function spread(lo, hi) { return lo == hi ? "" : sprintf("±%.0f%%", 50 * (hi - lo) / ((hi + lo) / 2)) }
+  function spread(lo, hi) { return lo == hi ? "" : sprintf("+-%.0f%%", 50 * (hi - lo) / ((hi + lo) / 2)) }
   function ns(v) { return v < 0 ? "?" : sprintf("%.0f", v) }
   function idle(v) { return v >= 0 && v < 0.9 ? "*" : "" }
   BEGIN { name["p1"] = "pipeline 1"; name["p16"] = "pipeline 16"; name["p64"] = "pipeline 64"; name["b64"] = "batches of 64"
@@ -302,8 +303,7 @@ jq -r '
   { if ($1 != last) print $1 == "lookup" ? "lookup (GET 64 B, profile)" : "loan decision (Lua, DECIDE)"; last = $1
     printf "  %-26s %10s%-2s%6s  %10s%-2s%6s  %7.1fx  %7.2fx   %8s  %8s\n", name[$2], k($3), idle($13), spread($4, $5), k($6), idle($14),
       spread($7, $8), $9, $10, ns($11), ns($12) }
-  END { print "  * the server had idle time: its generator was the limit, or the round trip (pipeline 1); compare the CPU" }' |
-  sed 's/±/+-/'
+  END { print "  * the server had idle time: its generator was the limit, or the round trip (pipeline 1); compare the CPU" }'
 jq -r '[.cells[].server_waited | values] | if length > 0 and (add / length) > 0.1 then
   "  WARNING: the servers waited \(add / length * 100 | round) % of the time for their core: something else used it; measure again on an idle machine"
   else empty end' "$dir/result.json"
