@@ -48,6 +48,7 @@ static const struct {
     {"alphabetic or numeric character", "put a text that begins with & or * in quotes"},
     {"control characters", "remove the control character"},
     {"UTF-8", "save the file as UTF-8"},
+    {"document start", "write one policy a file, without '...' and '---'"},
     {"escape character", "within double quotes \\ is special; use single quotes"},
 };
 
@@ -96,16 +97,17 @@ static status new_node(builder *b, policy_node_kind kind, const yaml_event_t *ev
     return STATUS_OK;
 }
 
-/* A key that has come twice is said, and its second value goes nowhere. */
+/* A key that comes twice is said; policy_read_keys takes its first value. */
 static status add_key(builder *b, level *top, policy_node *node) {
     if (node->kind != NODE_TEXT) {
         say(b, policy_mark_of(node), "a key must be a text");
         return STATUS_POLICY_INVALID;
     }
-    for (const policy_node *k = top->node->first; k; k = k->next)
-        if (k->length == node->length && memcmp(k->text, node->text, k->length) == 0)
-            say(b, policy_mark_of(node), "the key '%.*s' stands here twice, first in line %u; remove one",
-                policy_shown(node->text, node->length), node->text, k->line);
+    const policy_node *k = top->node->first;
+    while (k && (k->length != node->length || memcmp(k->text, node->text, k->length) != 0)) k = k->next;
+    if (k)
+        say(b, policy_mark_of(node), "the key '%.*s' stands here twice, first in line %u; remove one",
+            policy_shown(node->text, node->length), node->text, k->line);
     if (++top->node->count > LIMIT_POLICY_KEYS) {
         say(b, policy_mark_of(node), "more than %d keys in one place", LIMIT_POLICY_KEYS);
         return STATUS_POLICY_INVALID;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/profile.h"
+#include "base/purpose.h"
 #include "engine/policy.h"
 
 #include <criterion/criterion.h>

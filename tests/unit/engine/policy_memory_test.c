@@ -1,0 +1,117 @@
+/* Running out of memory at any allocation of a load or an explanation is a status, never a crash or a leak. The
+ * allocator's functions are replaced here by ones that can fail on demand; sanitizers replace them too, so there this
+ * file has nothing to test. */
+#include "../policy_helper.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
+#ifndef SANITIZED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void *__libc_memalign(size_t align, size_t size);
+void __libc_free(void *old);
+
+static _Thread_local bool armed;
+static _Thread_local long countdown, live, total;
+
+static bool fails(void) {
+    if (!armed) return false;
+    total++;
+    return countdown-- == 0;
+}
+
+static void *counted(void *p) {
+    if (armed && p) live++;
+    return p;
+}
+
+#define VISIBLE __attribute__((visibility("default"), used))
+VISIBLE void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
+VISIBLE void *calloc(size_t n, size_t size) { return fails() ? NULL : counted(__libc_calloc(n, size)); }
+VISIBLE void *aligned_alloc(size_t align, size_t size) {
+    return fails() ? NULL : counted(__libc_memalign(align, size));
+}
+VISIBLE void *realloc(void *old, size_t size) {
+    if (fails()) return NULL;
+    if (armed && !old) live++;
+    return __libc_realloc(old, size);
+}
+VISIBLE void free(void *old) {
+    if (armed && old) live--;
+    __libc_free(old);
+}
+
+/* Something of everything. */
+static const char FULL[] =
+    "policy: p\nscenario: {name: sample, code: 9, title: s}\ntitle: t\nauthority: a\nlegal_basis: [x, y]\n"
+    "effective: {from: 2026-01-01}\nscope: {form: [enterprise, missing]}\nbenefits: [{code: 0, id: b0, title: B}]\n"
+    "tables:\n  - {table: t, title: T, hit: first, inputs: [tax_grade, volunteer_minutes], outputs: [outcome, "
+    "amount_fen, "
+    "benefits], rows: [\n"
+    "     {id: A, when: ['A, B', '> 60'], then: [granted, 'min(volunteer_minutes / 60, 7元)', [b0]], because: why},\n"
+    "     {id: B, when: {tax_grade: [D, C]}, then: {outcome: declined}}, {id: C, when: {}, then: {outcome: review}}]}\n"
+    "  - {table: u, hit: collect, inputs: [red_list], outputs: [benefits], rows: [{id: D, when: [true], then: [b0]}]}\n"
+    "guarantee:\n  program: {name: other, code: 7}\n  roles: [retailer]\n  base: {fen_per_mwh_12m: 800, "
+    "fen_per_mwh_2m: "
+    "5000}\n  exposure_fen_per_mwh: 5000\n  floor_at_base: false\n  refuse_when_short: false\n"
+    "  factor_bp: {AAA: 50%, AA: 70%, A: 100%, B: 130%, C: 150%}\n  warn_percent: [80, 90, 100]\n"
+    "  reservation: {default: 300 s, max: 1 h}\n"
+    "  tables: [{table: v, hit: unique, gaps: allowed, inputs: [observed], outputs: [exempt], rows: [{id: E, when: "
+    "[true], "
+    "then: [false]}]}]\n  examples: [{name: x, given: {}, expect: {covered: false}}]\n"
+    "examples: [{name: x, given: {tax_grade: A}, expect: {outcome: review}}]\n";
+
+/* Runs with the nth allocation failing; true if it ran to the end without a failure. */
+static bool load_and_explain(const char *text, long nth, status *code) {
+    policy_file file = {"p.yaml", text, strlen(text)};
+    policy_findings f = {0};
+    policy_set *set = NULL;
+    profile p = profile_of("form=enterprise tax_grade=A volunteer_minutes=100");
+    live = total = 0;
+    countdown = nth;
+    armed = true;
+    *code = policy_load(&file, 1, 1, &f, &set);
+    if (*code == STATUS_OK) {
+        policy_explanation e;
+        *code = policy_explain(set, 9, &p, on_day(2026, 11, 24), &e);
+        policy_explanation_deinit(&e);
+    }
+    policy_destroy(&set);
+    policy_findings_deinit(&f);
+    armed = false;
+    return total <= nth;
+}
+
+static void every_allocation(const char *text, status in_the_end, long at_least) {
+    long nth = 0;
+    status code = STATUS_OK;
+    for (;; nth++) {
+        bool complete = load_and_explain(text, nth, &code);
+        cr_assert_eq(live, 0, "allocation %ld: %ld blocks stayed behind", nth, live);
+        if (complete) break;
+        cr_assert_eq(code, STATUS_NO_MEMORY, "allocation %ld: %s", nth, status_name(code));
+    }
+    cr_assert_eq(code, in_the_end, "%s", status_name(code));
+    cr_assert_gt(nth, at_least, "%ld", nth);
+}
+
+Test(policy_memory, every_allocation_may_fail, .timeout = 300) { every_allocation(FULL, STATUS_OK, 500); }
+
+/* While findings are being collected. */
+Test(policy_memory, findings_may_fail_too, .timeout = 300) {
+    every_allocation("polcy: p\nscenario: {name: sample, code: 99}\ntables:\n  - {table: t, hit: x, inputs: [y], "
+                     "outputs: [z], rows: [{id: A, when: [A], then: [B]}]}\n",
+                     STATUS_POLICY_INVALID, 50);
+}
+
+#else
+Test(policy_memory, sanitizers_own_the_allocator) { cr_assert(true); }
+#endif
