@@ -258,7 +258,10 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
     }
     reads_flush_batch(w, c);
     writes_submit(w);
-    if (c->yielded) event_add(c->writable, NULL);
+    if (c->yielded) {
+        event_add(c->writable, NULL);
+        c->taken_ns = w->turn_ns;
+    }
     return at;
 }
 

@@ -85,7 +85,7 @@ struct connection {
     size_t promised;    /* bytes of their replies */
     uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
-    uint64_t taken_ns;  /* while out holds something: when the client last took a part of it */
+    uint64_t taken_ns;  /* while waiting to write: when the client last took something */
     bool yielded;       /* its turn was over before its input was: goes on when it can be written */
     bool ended;         /* the client has sent its last byte: close once its writes are answered */
     bool said_hello, no_checksum, reading, closing, dead;

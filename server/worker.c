@@ -176,7 +176,8 @@ static status overdue(const connection *c, uint64_t now) {
 
 static bool is_stalled(const connection *c, uint64_t now) {
     uint64_t limit = (uint64_t)c->worker->server->config.stall_ms * NS_PER_MS;
-    return c->out.size > 0 && now > c->taken_ns && now - c->taken_ns > limit;
+    bool waits = c->out.size > 0 || c->yielded; /* for the socket to take more */
+    return waits && now > c->taken_ns && now - c->taken_ns > limit;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
@@ -188,7 +189,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
         status why;
         if (w->draining ? is_quiet(c) || now > w->drain_until_ns : is_stalled(c, now)) {
             if (!w->draining)
-                log_event(LOG_WARN, "connection_dropped", "reason=\"%zu bytes of replies are not read\"", c->out.size);
+                log_event(LOG_WARN, "connection_dropped", "reason=\"replies are not read\" waiting=%zu", c->out.size);
             connection_kill(c);
         } else if (!c->closing && (why = overdue(c, now)) != STATUS_OK) {
             connection_error(c, 0, 0, why, NULL);
