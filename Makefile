@@ -183,9 +183,12 @@ install: all
 # ---------------------------------------------------------------- tests
 # tests/unit/LAYER/NAME_test.c becomes build/tests/LAYER/NAME_test and links LAYER and what LAYER may use, no more.
 # tests/unit/*.h are helpers any test may include.
+ifeq ($(SANITIZE),thread)
+TSAN_SHIM := $(B)/obj/tests/unit/criterion_tsan.o
+endif
 define UNIT_RULE
 UNIT_$(1) := $$(patsubst tests/unit/$(1)/%.c,$$(B)/tests/$(1)/%,$$(wildcard tests/unit/$(1)/*_test.c))
-$$(B)/tests/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(call link_libs,$(1))
+$$(B)/tests/$(1)/%: $$(B)/obj/tests/unit/$(1)/%.o $$(TSAN_SHIM) $$(call link_libs,$(1))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(call link_sys,$(1)) -lcriterion -lm

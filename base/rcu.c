@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <urcu/urcu-qsbr.h>
 
@@ -61,6 +62,13 @@ static void start_helper(void) {
     CHECK(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
 }
 
+static void enqueue(struct rcu_head *head, void (*run)(struct rcu_head *)) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    CHECK(pthread_once(&once, start_helper) == 0);
+    RELEASE();
+    urcu_qsbr_call_rcu(head, run);
+}
+
 typedef struct retired {
     struct rcu_head head;
     void *object;
@@ -72,7 +80,6 @@ static void run_retired(struct rcu_head *head) {
     ACQUIRE();
     note->free_it(note->object);
     free(note);
-    RELEASE(); /* to rcu_drain */
 }
 
 void rcu_retire(void *object, void (*free_it)(void *)) {
@@ -84,16 +91,38 @@ void rcu_retire(void *object, void (*free_it)(void *)) {
         free_it(object);
         return;
     }
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    CHECK(pthread_once(&once, start_helper) == 0);
     note->object = object;
     note->free_it = free_it;
-    RELEASE();
-    urcu_qsbr_call_rcu(&note->head, run_retired);
+    enqueue(&note->head, run_retired);
+}
+
+/* The helper runs callbacks in the order they came, so when this one runs, all before it have. liburcu's own barrier
+ * does the same, with memory that ThreadSanitizer cannot follow. */
+typedef struct drained {
+    struct rcu_head head;
+    pthread_mutex_t lock;
+    pthread_cond_t reached;
+    bool done;
+} drained;
+
+static void run_drained(struct rcu_head *head) {
+    drained *mark = caa_container_of(head, drained, head);
+    ACQUIRE();
+    CHECK(pthread_mutex_lock(&mark->lock) == 0);
+    mark->done = true;
+    CHECK(pthread_cond_signal(&mark->reached) == 0);
+    CHECK(pthread_mutex_unlock(&mark->lock) == 0);
 }
 
 void rcu_drain(void) {
-    RELEASE();
-    urcu_qsbr_barrier();
-    ACQUIRE();
+    drained mark = {.lock = PTHREAD_MUTEX_INITIALIZER, .reached = PTHREAD_COND_INITIALIZER};
+    bool online = urcu_qsbr_read_ongoing();
+    if (online) rcu_rest();
+    enqueue(&mark.head, run_drained);
+    CHECK(pthread_mutex_lock(&mark.lock) == 0);
+    while (!mark.done) CHECK(pthread_cond_wait(&mark.reached, &mark.lock) == 0);
+    CHECK(pthread_mutex_unlock(&mark.lock) == 0);
+    CHECK(pthread_cond_destroy(&mark.reached) == 0);
+    CHECK(pthread_mutex_destroy(&mark.lock) == 0);
+    if (online) rcu_wake();
 }

@@ -16,10 +16,10 @@ void rcu_rest(void); /* about to block: holds nothing until rcu_wake */
 void rcu_wake(void);
 
 /* Calls free_it(object) after a grace period, on a helper thread. Never blocks. Falls back to waiting for the grace
- * period when no memory is left for the note. The caller must not be inside a read section it cannot leave. */
+ * period when no memory is left for the note; a registered caller then counts as passing, so it must not hold pointers
+ * it goes on using. Any thread may call it, registered or not. */
 void rcu_retire(void *object, void (*free_it)(void *));
-/* Waits until everything retired so far has been freed; for shutdown and tests. The caller must be resting or not
- * registered. */
+/* Waits until everything retired so far has been freed; for shutdown and tests. A registered caller counts as passing. */
 void rcu_drain(void);
 
 #endif

@@ -213,8 +213,8 @@ static status ensure_index(store *s, shard *sh) {
     if (index == NULL) return rebuild(s, sh, store_index_buckets_for(1));
     uint64_t limit = store_index_limit(index->buckets);
     if (index->entries < limit) return STATUS_OK;
+    bool room = index->entries < (uint64_t)index->buckets * STORE_INDEX_WAYS; /* asked now: rebuild retires it */
     status code = rebuild(s, sh, store_index_buckets_for(limit + limit / 4));
-    bool room = index->entries < (uint64_t)index->buckets * STORE_INDEX_WAYS;
     return code != STATUS_OK && room ? STATUS_OK : code;
 }
 
