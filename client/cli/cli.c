@@ -31,7 +31,7 @@ void cli_deinit(cli *c) {
     jout_deinit(&c->out);
 }
 
-static void say(const cli *c, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void say(const cli *c, const char *format, va_list args) {
     fflush(stdout);
     fprintf(stderr, "xinyi%s%s: ", c->command[0] != '\0' ? " " : "", c->command);
     vfprintf(stderr, format, args);

@@ -25,13 +25,13 @@ const char help_import[] =
     "before\n"
     "it counts; importing the same file again changes nothing. Instruments that have ended are left out.\n"
     "  --rejects FILE   lines that are refused, with the reason (FILE.rejects); the rest goes in (exit status 4)\n"
-    "  --batch N        rows of one request (2048)\n"
+    "  --batch N        rows of one request (1024)\n"
     "  --dry-run        check the file without a server\n"
     "\n"
     "  xinyi import province.csv\n"
     "  zcat province.csv.gz | xinyi import - --rejects bad.csv\n";
 
-#define BATCH_DEFAULT 2048
+#define BATCH_DEFAULT 1024
 static const char rejects_header[] = "line,reason,original\n";
 
 typedef struct job {
