@@ -139,6 +139,11 @@ static_assert(sizeof(profile_put) == 80, "as on the wire");
  * profile's own validity is the decoder's to check. */
 status txn_put(txn *t, const profile_put *put, uint32_t *version);
 
+/* Warms the caches for operations that are about to be executed: their misses overlap instead of following each other,
+ * which makes a frame of many operations nearly twice as fast. Changes nothing; any n, though few at a time (some
+ * dozens) stay in the caches best. */
+void txn_prefetch(const txn *t, const operation *operations, size_t n);
+
 /* Executes or repeats an operation; engine/operate.h lists the checks in order. The result says what happened; the
  * return is OK unless it was not executed (NO_MEMORY, CAPACITY, OVERLOADED: see txn_begin), in which case nothing
  * happened and the id is not used. *repeated: the id was known with the same content and this is its first answer

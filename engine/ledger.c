@@ -19,6 +19,13 @@ static int64_t narrow(wide v) {
 
 static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 
+/* a × times / by, rounded down; as a rule in 64 bits, since dividing 128 takes a call. Nothing here is negative. */
+static int64_t scaled(int64_t a, int64_t times, int64_t by, int64_t round) {
+    wide product = (wide)a * times + round;
+    if (product <= INT64_MAX && product >= 0) return (int64_t)product / by;
+    return narrow(product / by);
+}
+
 /* ------------------------------------------------------------------ names and keys */
 
 const char *instrument_name(unsigned kind) {
@@ -65,15 +72,15 @@ bool instrument_valid(const instrument *i, uint32_t hour) {
 static int64_t base_of(const account *a, const guarantee_terms *terms) {
     int64_t two_months = larger(a->wholesale_2m_mwh, a->retail_2m_mwh);
     if (a->energy_12m_mwh != 0 || two_months != 0)
-        return larger(narrow((wide)a->energy_12m_mwh * terms->fen_per_mwh_12m),
-                      narrow((wide)two_months * terms->fen_per_mwh_2m));
-    wide forecast = a->forecast_12m_mwh;
-    return larger(narrow(forecast * terms->fen_per_mwh_12m), narrow((forecast * terms->fen_per_mwh_2m + 5) / 6));
+        return larger(scaled(a->energy_12m_mwh, terms->fen_per_mwh_12m, 1, 0),
+                      scaled(two_months, terms->fen_per_mwh_2m, 1, 0));
+    return larger(scaled(a->forecast_12m_mwh, terms->fen_per_mwh_12m, 1, 0),
+                  scaled(a->forecast_12m_mwh, terms->fen_per_mwh_2m, 6, 5));
 }
 
 static int64_t required_of(int64_t base, const guarantee_terms *terms) {
     if (terms->exempt || !terms->covered) return 0;
-    int64_t required = narrow(((wide)base * terms->factor_bp + 9999) / 10000);
+    int64_t required = scaled(base, terms->factor_bp, 10000, 9999);
     return terms->floor_at_base ? larger(required, base) : required;
 }
 
@@ -99,7 +106,7 @@ static void take_stock(const account *a, policy_moment at, quota *out) {
 static uint32_t usage_of(int64_t used, int64_t limit) {
     if (used == 0) return 0;
     if (limit == 0) return UINT32_MAX;
-    wide percent = ((wide)used * 100 + limit - 1) / limit;
+    int64_t percent = scaled(used, 100, limit, limit - 1);
     return percent >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)percent;
 }
 
@@ -127,7 +134,7 @@ void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment 
     take_stock(a, at, out);
     out->base_fen = base_of(a, terms);
     out->required_fen = required_of(out->base_fen, terms);
-    out->limit_fen = narrow((wide)out->lodged_fen * (10000 + (wide)terms->unsecured_bp) / 10000);
+    out->limit_fen = scaled(out->lodged_fen, INT64_C(10000) + terms->unsecured_bp, 10000, 0);
     out->available_fen = larger(0, out->limit_fen - out->used_fen);
     out->usage_percent = usage_of(out->used_fen, out->limit_fen);
     if (!terms->exempt) out->warning = warning_of(out->used_fen, out->limit_fen, terms->warn_percent);

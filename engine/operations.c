@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define BLOCK_SHIFT 9u
@@ -103,6 +104,22 @@ uint32_t operations_find(const operations *o, uint64_t hash, const operation_id 
     const operations_shard *sh = &o->shards[operations_shard_of(hash)];
     uint32_t at = find_slot(o, sh, hash, id);
     return at == OPERATIONS_NONE ? OPERATIONS_NONE : sh->slots[at].ref_plus - 1;
+}
+
+void operations_prefetch(const operations *o, uint64_t hash) {
+    const operations_shard *sh = &o->shards[operations_shard_of(hash)];
+    if (sh->slots != NULL) __builtin_prefetch(&sh->slots[(uint32_t)hash & sh->mask]);
+}
+
+void operations_prefetch_entry(const operations *o, uint64_t hash) {
+    const operations_shard *sh = &o->shards[operations_shard_of(hash)];
+    if (sh->slots == NULL) return;
+    uint32_t at = (uint32_t)hash & sh->mask;
+    while (sh->slots[at].ref_plus != 0 && sh->slots[at].fragment != (uint32_t)hash) at = (at + 1) & sh->mask;
+    if (sh->slots[at].ref_plus == 0) return;
+    const operation_entry *e = entry_of(o, sh->slots[at].ref_plus - 1);
+    __builtin_prefetch(&e->request);
+    __builtin_prefetch(&e->result);
 }
 
 /* Frees a slot and moves back those behind it that had to step over it. */
@@ -279,13 +296,45 @@ void operations_resolve(operations *o, uint32_t ref, const operation_entry *e) {
     age_append(o, ref);
 }
 
-void operations_drop_oldest(operations *o) {
+/* The oldest operations have long left the caches. Their links lie close together, so a scout walks the queue some
+ * steps ahead of the work and asks for the lines that it will need. */
+#define SCOUT 16u
+
+static uint32_t scout(const operations *o, uint32_t ref) {
+    return ref == OPERATIONS_NONE ? OPERATIONS_NONE : *link_of(o, ref);
+}
+
+uint32_t operations_count_old(const operations *o, int64_t resolved_s, uint32_t most) {
+    uint32_t n = 0, ref = o->oldest, ahead = o->oldest;
+    for (uint32_t i = 0; i < SCOUT; i++) ahead = scout(o, ahead);
+    for (; n < most && ref != OPERATIONS_NONE && entry_of(o, ref)->resolved_s <= resolved_s; n++) {
+        if (ahead != OPERATIONS_NONE) {
+            __builtin_prefetch(&entry_of(o, ahead)->request);
+            __builtin_prefetch(&entry_of(o, ahead)->resolved_s);
+        }
+        ahead = scout(o, ahead);
+        ref = *link_of(o, ref);
+    }
+    return n;
+}
+
+static void drop_oldest(operations *o) {
     uint32_t ref = o->oldest;
     CHECK(ref != OPERATIONS_NONE);
     o->oldest = *link_of(o, ref);
     if (o->oldest == OPERATIONS_NONE) o->newest = OPERATIONS_NONE;
     o->resolved--;
     discard(o, operations_hash(o, &entry_of(o, ref)->request.id), ref);
+}
+
+void operations_drop_oldest(operations *o, uint32_t n) {
+    uint32_t ahead = o->oldest;
+    for (uint32_t i = 0; i < n + SCOUT; i++) {
+        if (i < n && ahead != OPERATIONS_NONE)
+            operations_prefetch(o, operations_hash(o, &entry_of(o, ahead)->request.id));
+        if (i < n) ahead = scout(o, ahead);
+        if (i >= SCOUT) drop_oldest(o);
+    }
 }
 
 /* ------------------------------------------------------------------ recovery */

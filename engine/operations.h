@@ -51,6 +51,9 @@ void operations_deinit(operations *o);
 uint64_t operations_hash(const operations *o, const operation_id *id);
 static inline unsigned operations_shard_of(uint64_t hash) { return (unsigned)(hash >> 56); }
 
+/* Asks for the cache line in which operations_find begins; later, when that is there, for the entry it leads to. */
+void operations_prefetch(const operations *o, uint64_t hash);
+void operations_prefetch_entry(const operations *o, uint64_t hash);
 uint32_t operations_find(const operations *o, uint64_t hash, const operation_id *id);
 const operation_entry *operations_at(const operations *o, uint32_t ref);
 
@@ -62,10 +65,13 @@ void operations_add(operations *o, uint64_t hash, const operation_entry *e);
 /* Replaces an open entry by its resolved state. */
 void operations_resolve(operations *o, uint32_t ref, const operation_entry *e);
 
-/* The age queue: the operation resolved first, the one after it, and dropping the first. OPERATIONS_NONE at the end. */
+/* The age queue: the operation resolved first, and the one after it; OPERATIONS_NONE at the end. */
 uint32_t operations_oldest(const operations *o);
 uint32_t operations_younger(const operations *o, uint32_t ref);
-void operations_drop_oldest(operations *o);
+/* How many of the oldest were resolved at or before this second; stops counting at `most`. */
+uint32_t operations_count_old(const operations *o, int64_t resolved_s, uint32_t most);
+/* Drops the n oldest; there must be so many. */
+void operations_drop_oldest(operations *o, uint32_t n);
 
 /* When the next open reservation ends; INT64_MAX if none is open. */
 int64_t operations_next_due_ms(const operations *o);

@@ -153,14 +153,10 @@ static void release_all_due(txn *t) {
 
 /* Counts what can be forgotten; it stays known until the group is published. */
 static void forget_old(txn *t) {
-    const operations *o = &t->e->operations;
-    uint32_t most = FORGET_LEAST + 2 * t->last_new;
-    for (uint32_t ref = operations_oldest(o); ref != OPERATIONS_NONE; ref = operations_younger(o, ref)) {
-        int64_t resolved_ms = (int64_t)operations_at(o, ref)->resolved_s * 1000;
-        if (t->forgotten == most || resolved_ms > t->at.now_ms - t->e->operations_kept_ms) return;
-        t->forgotten++;
-        t->bytes += TXN_REMOVAL_BYTES;
-    }
+    int64_t moment = t->at.now_ms - t->e->operations_kept_ms;
+    if (moment < 0) return;
+    t->forgotten = operations_count_old(&t->e->operations, moment / 1000, FORGET_LEAST + 2 * t->last_new);
+    t->bytes += t->forgotten * TXN_REMOVAL_BYTES;
 }
 
 void txn_begin(txn *t, int64_t now_ms) {
@@ -343,7 +339,7 @@ static void free_policy(void *set) {
 
 static void publish_operations(txn *t) {
     operations *o = &t->e->operations;
-    for (uint32_t i = 0; i < t->forgotten; i++) operations_drop_oldest(o);
+    operations_drop_oldest(o, t->forgotten);
     for (uint32_t i = 0; i < t->operations.count; i++) {
         const pending_operation *p = overlay_at(&t->operations, i);
         if (p->ref == OPERATIONS_NONE)
