@@ -181,21 +181,18 @@ uint64_t directory_free_bytes(const char *path) {
     return (uint64_t)info.f_bavail * info.f_frsize;
 }
 
-uint64_t directory_used_bytes(const char *path, const char *sub) {
+uint64_t directory_file_bytes(const char *path, const char *suffix) {
     uint64_t total = 0;
-    int at = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = at < 0 ? -1 : openat(at, sub, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir != NULL) {
-        for (struct dirent *e; (e = readdir(dir)) != NULL;) {
-            struct stat info;
-            if (fstatat(fd, e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
-                total += (uint64_t)info.st_blocks * 512;
-        }
-        closedir(dir);
-    } else if (fd >= 0) {
-        close(fd);
+    size_t suffix_length = strlen(suffix);
+    DIR *dir = opendir(path);
+    if (dir == NULL) return 0;
+    for (struct dirent *e; (e = readdir(dir)) != NULL;) {
+        struct stat info;
+        size_t length = strlen(e->d_name);
+        if (length < suffix_length || strcmp(e->d_name + length - suffix_length, suffix) != 0) continue;
+        if (fstatat(dirfd(dir), e->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode))
+            total += (uint64_t)info.st_size;
     }
-    if (at >= 0) close(at);
+    closedir(dir);
     return total;
 }

@@ -22,7 +22,7 @@ status directory_complete(int fd, char *problem, size_t room) MUST_CHECK;
 
 /* Bytes that we may still write; UINT64_MAX if the system does not say. */
 uint64_t directory_free_bytes(const char *path);
-/* Bytes that the files of path/sub take. */
-uint64_t directory_used_bytes(const char *path, const char *sub);
+/* Bytes in the files of a directory whose names end with suffix. */
+uint64_t directory_file_bytes(const char *path, const char *suffix);
 
 #endif

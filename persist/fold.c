@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define PUT_BATCH ((size_t)64 << 10)
+#define LOG_FLUSH_BYTES ((uint64_t)4 << 20)
 #define CHECK_EVERY 1024 /* records between looks at `interrupt` */
 
 /* A family with so many files on its level 0 is behind with compaction; more files would make loads slow. The fold
@@ -58,7 +59,10 @@ typedef struct round {
     size_t room;
 } round;
 
-static bool interrupted(const journal *j) { return atomic_load_explicit(&j->fold.interrupt, memory_order_relaxed); }
+static bool interrupted(const journal *j) {
+    return atomic_load_explicit(&j->fold.interrupt, memory_order_relaxed) ||
+           atomic_load_explicit(&j->sick, memory_order_relaxed);
+}
 
 static size_t key_length_of(const entry *e) { return e->record[1]; }
 static const uint8_t *key_of(const entry *e) { return e->record + CHANGE_HEADER; }
@@ -312,9 +316,16 @@ static status write_mark(round *r, uint64_t old_mark, uint64_t mark) {
     return s;
 }
 
-/* Files of the log that lie behind the mark as a whole go at once. Only a matter of space: an error here is not one of
- * the fold, and RocksDB will repeat it to the next write if it is serious. */
-static void release_files(rocks *db, uint64_t mark) {
+/* Gives back what the cut has freed: a big memtable is flushed, which drops what is cut off and lets its part of the
+ * write-ahead log go; files that lie behind the mark as a whole are removed. (That may bring deleted groups back to
+ * light, behind the mark, where nobody looks.) Only a matter of space: errors here are not the fold's, and RocksDB will
+ * repeat them to the next write if they are serious. */
+static void give_back(round *r, uint64_t mark) {
+    rocks *db = &r->j->rocks;
+    if (interrupted(r->j)) return;
+    if (rocks_memtable_bytes(db, ROCKS_LOG) >= LOG_FLUSH_BYTES &&
+        rocks_flush(db, ROCKS_LOG, r->problem, r->room) != STATUS_OK)
+        return;
     uint8_t from[FORMAT_GROUP_KEY], to[FORMAT_GROUP_KEY];
     format_group_key(0, from);
     format_group_key(mark, to);
@@ -335,12 +346,22 @@ static status check_space(journal *j, char *problem, size_t room) {
     return STATUS_NO_SPACE;
 }
 
+/* A table must never be ahead of what the disk holds of the log. Any synced write takes the earlier ones along; the
+ * call that only syncs aborts the process if a write has failed. */
+static status sync_log(round *r, uint64_t mark) {
+    rocks *db = &r->j->rocks;
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    meta_put_number(db, batch, META_MARK, mark);
+    status s = rocks_write(db, batch, true, r->problem, r->room);
+    rocksdb_writebatch_destroy(batch);
+    return s;
+}
+
 static status run(round *r, uint64_t upto) {
     journal *j = r->j;
     uint64_t old_mark = atomic_load(&j->mark), mark = old_mark;
     status s = check_space(j, r->problem, r->room);
-    /* A table must never be ahead of what the disk holds of the log. */
-    if (s == STATUS_OK && j->unsynced) s = rocks_sync_wal(&j->rocks, r->problem, r->room);
+    if (s == STATUS_OK && j->unsynced) s = sync_log(r, old_mark);
     if (s == STATUS_OK) s = walk_log(&j->rocks, old_mark, upto, read_group, r, &mark, r->problem, r->room);
     for (unsigned t = 1; s == STATUS_OK && t < CHANGE_TABLE_END; t++) s = write_table(r, t);
     if (s == STATUS_OK) s = fault_step(FAULT_FOLD_MARK);
@@ -350,7 +371,7 @@ static status run(round *r, uint64_t upto) {
     r->progress->mark = mark;
     r->progress->bytes = r->log_bytes;
     s = fault_step(FAULT_FOLD_MARKED);
-    release_files(&j->rocks, mark);
+    give_back(r, mark);
     return s;
 }
 

@@ -1,8 +1,9 @@
 /* When to fold: the log is big, its oldest group is old, or somebody asks. One thread, asleep in between; it runs at a
  * lower priority, since nobody waits for it but disk space.
  *
- * A failed attempt is logged and repeated, later each time (1 s … 30 s); a request tries at once. A fold that is
- * interrupted (healing, closing) has not failed: it starts again with what is left. */
+ * A failed attempt is logged and repeated, later each time (1 s … 30 s); a request tries at once. While the database is
+ * sick nothing is attempted. A fold that is interrupted (healing, closing) has not failed: it starts again with what is
+ * left. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -84,8 +85,9 @@ static void record_outcome(journal *j, status s, uint64_t begun_ns, uint64_t req
         unsigned seconds = f->failures < 5 ? 1u << f->failures : RETRY_MAX_S;
         f->failures++;
         f->retry_ns = clock_mono_ns() + seconds * NS_PER_S;
-        log_event(s == STATUS_CORRUPT ? LOG_ERROR : LOG_WARN, "fold_failed", "%s; commits go on; next try in %u s",
-                  problem[0] != '\0' ? problem : status_text(s), seconds);
+        if (!atomic_load(&j->sick)) /* the commit has told already */
+            log_event(s == STATUS_CORRUPT ? LOG_ERROR : LOG_WARN, "fold_failed", "%s; next try in %u s",
+                      problem[0] != '\0' ? problem : status_text(s), seconds);
     }
     if (s == STATUS_UNAVAILABLE && !f->stop) return; /* the request stands */
     f->answered = request;
@@ -105,10 +107,7 @@ static void *fold_main(void *context) {
         f->busy = true;
         pthread_mutex_unlock(&f->mutex);
         status s = STATUS_IO_ERROR;
-        if (j->rocks.db != NULL)
-            s = fold_upto(j, upto, problem, sizeof problem);
-        else
-            problem_set(problem, sizeof problem, "the database is closed until the disk is well again");
+        if (!atomic_load(&j->sick)) s = fold_upto(j, upto, problem, sizeof problem);
         pthread_mutex_lock(&f->mutex);
         f->busy = false;
         record_outcome(j, s, begun_ns, request, problem);

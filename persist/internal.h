@@ -24,7 +24,6 @@
 typedef struct journal_failed {
     status why;
     uint64_t sequence, checksum;
-    bool reopen;  /* the database is not to be trusted before it was closed and opened again */
     bool applied; /* the group turned out to be on disk */
 } journal_failed;
 
@@ -57,6 +56,9 @@ struct journal {
     fold_thread fold;
 
     atomic_bool read_only;
+    /* The database had an error, or may have had: it must be closed and opened again before anybody touches it. RocksDB
+     * aborts on some calls after a failed write. Set and cleared by the committing thread. */
+    atomic_bool sick;
     _Atomic uint64_t sequence;      /* last durable group */
     _Atomic uint64_t mark;          /* last folded group */
     _Atomic uint64_t log_bytes;     /* of the groups between */
@@ -100,8 +102,8 @@ typedef struct fold_progress {
     uint64_t records; /* written to tables */
 } fold_progress;
 
-/* One round: takes groups after j->mark up to at most upto into the tables and cuts them off. UNAVAILABLE when
- * interrupted. */
+/* One round: takes groups after j->mark up to at most upto into the tables and cuts them off. UNAVAILABLE when it was
+ * interrupted or the database fell sick. */
 status fold_round(journal *j, uint64_t upto, fold_progress *out, char *problem, size_t room) MUST_CHECK;
 
 void fold_init(journal *j);

@@ -221,8 +221,8 @@ static status latch(journal *j, status why, bool written, const format_group *gr
         .why = why,
         .sequence = group->sequence,
         .checksum = group->checksum,
-        .reopen = written,
     };
+    if (written) atomic_store(&j->sick, true);
     atomic_store(&j->read_only, true);
     log_event(LOG_ERROR, "commit_failed", "group=%" PRIu64 " %s: %s", group->sequence, status_name(why), text);
     return why;
@@ -318,7 +318,6 @@ static status settle(journal *j, char *problem, size_t room) {
         atomic_fetch_add(&j->groups, 1);
         atomic_fetch_add(&j->bytes, FORMAT_GROUP_HEADER + h.last_length);
     }
-    j->failed.reopen = false;
     j->failed.applied = last >= j->failed.sequence;
     return STATUS_OK;
 }
@@ -332,6 +331,7 @@ static status reopen(journal *j, char *problem, size_t room) {
         s = settle(j, problem, room);
         if (s != STATUS_OK) rocks_close(&j->rocks); /* nothing may be built on it */
     }
+    if (s == STATUS_OK) atomic_store(&j->sick, false);
     fold_resume(j);
     return s;
 }
@@ -348,14 +348,14 @@ static status prove_writable(journal *j, char *problem, size_t room) {
 
 static status try_heal(journal *j, char *problem, size_t room) {
     status s = STATUS_OK;
-    if (j->failed.reopen) s = reopen(j, problem, room);
+    if (atomic_load(&j->sick)) s = reopen(j, problem, room);
     if (s != STATUS_OK) return s;
     if (!enough_space(j, 0)) {
         problem_set(problem, room, "less than %" PRIu64 " MiB of disk are free", j->min_free_bytes >> 20);
         return STATUS_NO_SPACE;
     }
     s = prove_writable(j, problem, room);
-    if (s != STATUS_OK) j->failed.reopen = true; /* sick, or sick again */
+    if (s != STATUS_OK) atomic_store(&j->sick, true); /* perhaps again */
     return s;
 }
 
@@ -388,7 +388,7 @@ void journal_get_stats(const journal *j, journal_stats *out) {
         .folds = atomic_load(&j->folds),
         .folded_records = atomic_load(&j->folded_records),
         .commit_ns_max = atomic_load(&j->commit_ns_max),
-        .disk_bytes = directory_used_bytes(j->directory, "db"),
+        .disk_bytes = directory_file_bytes(j->db_path, ""),
         .free_bytes = directory_free_bytes(j->directory),
         .read_only = atomic_load(&j->read_only),
     };

@@ -4,23 +4,30 @@
  * log uses nearly all), the block cache is small since loads are sequential and pass it by, there are no bloom filters
  * since nobody looks up single keys, and indexes of 16 KiB blocks take about 1/600 of the tables.
  *
- * The log lives for a minute: no compression, and no compaction before 16 files, by when most are cut off anyway.
+ * The log lives for a minute: no compression. What is cut off of it leaves RocksDB's files when four of them are
+ * merged, or at once with those of lower levels; so some 130 MiB of dead log lie about.
  *
  * Tables are written by ingesting sorted files that span all keys. Level style with dynamic levels keeps nearly all
  * data in the last level, so disk use stays close to the data's size and a load merges few runs. Write stalls are off:
  * a stall would stop the log for the sake of the tables. The fold slows itself down instead (persist/fold.c).
+ *
+ * RocksDB keeps a log of its doings in its directory and, where it was built with assertions (Debian's is), aborts when
+ * it cannot write there: a full disk would kill us. So it is told to say nothing but the options at open, which is when
+ * ROCKS_OPEN_ROOM is asked for. What goes wrong reaches us as errors of calls anyway.
  *
  * Recovery of the write-ahead log tolerates a torn tail only; anything else refuses to open, and the manifest remembers
  * which log files there must be. RocksDB's default would open at the first inconsistency, silently. */
 #include "persist/rocks.h"
 
 #include "base/check.h"
+#include "persist/directory.h"
 #include "persist/problem.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MIB ((size_t)1 << 20)
+#define INFO_LOG_FATAL 4 /* above everything RocksDB says after opening */
 
 const char *rocks_family_name(unsigned family) {
     if (family == ROCKS_DEFAULT) return "default";
@@ -67,7 +74,7 @@ static void set_general(rocksdb_options_t *o) {
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_set_max_manifest_file_size(o, 8 * MIB);
     rocksdb_options_set_bytes_per_sync(o, MIB); /* no bursts of write-back between a commit and its fdatasync */
-    rocksdb_options_set_info_log_level(o, 2);   /* warnings */
+    rocksdb_options_set_info_log_level(o, INFO_LOG_FATAL);
     rocksdb_options_set_keep_log_file_num(o, 4);
     rocksdb_options_set_max_log_file_size(o, 4 * MIB);
     rocksdb_options_set_stats_dump_period_sec(o, 0);
@@ -111,7 +118,7 @@ status rocks_init(rocks *r, char *problem, size_t room) {
     rocksdb_options_destroy(base);
     r->cache = rocksdb_cache_create_lru(16 * MIB);
     r->log = family_options(r, 64 << 10, 32 * MIB, 3);
-    rocksdb_options_set_level0_file_num_compaction_trigger(r->log, 16);
+
     r->table = family_options(r, 16 << 10, 8 * MIB, 2);
     rocksdb_options_set_compression(r->table, rocksdb_lz4_compression);
     r->small = family_options(r, 16 << 10, 1 * MIB, 2);
@@ -162,8 +169,21 @@ static char *try_open(rocks *r, const char *path) {
     return error;
 }
 
+/* Recovery writes the write-ahead log's contents into sorted files before it lets go of the log. Where they do not fit,
+ * every try would leave a bigger piece of such a file behind. */
+static status check_room(const char *path, char *problem, size_t room) {
+    uint64_t need = ROCKS_OPEN_ROOM + directory_file_bytes(path, ".log");
+    uint64_t free_bytes = directory_free_bytes(path);
+    if (free_bytes >= need) return STATUS_OK;
+    problem_set(problem, room, "opening %s needs %d MiB of free disk, there are %d", path, (int)(need >> 20) + 1,
+                (int)(free_bytes >> 20));
+    return STATUS_NO_SPACE;
+}
+
 status rocks_open(rocks *r, const char *path, bool create, char *problem, size_t room) {
     CHECK(r->db == NULL);
+    status s = check_room(path, problem, room);
+    if (s != STATUS_OK) return s;
     rocksdb_options_set_create_if_missing(r->general, create);
     rocksdb_options_set_create_missing_column_families(r->general, create);
     char *error = try_open(r, path);
@@ -224,10 +244,10 @@ status rocks_ingest(rocks *r, unsigned family, const char *path, char *problem, 
     return rocks_status(error, problem, room);
 }
 
-status rocks_sync_wal(rocks *r, char *problem, size_t room) {
-    char *error = NULL;
-    rocksdb_flush_wal(r->db, 1, &error);
-    return rocks_status(error, problem, room);
+uint64_t rocks_memtable_bytes(rocks *r, unsigned family) {
+    uint64_t bytes = 0;
+    int code = rocksdb_property_int_cf(r->db, r->families[family], "rocksdb.cur-size-active-mem-table", &bytes);
+    return code == 0 ? bytes : 0;
 }
 
 uint64_t rocks_level0_files(rocks *r, unsigned family) {

@@ -34,6 +34,10 @@ const char *rocks_family_name(unsigned family);
 status rocks_init(rocks *r, char *problem, size_t room) MUST_CHECK;
 void rocks_deinit(rocks *r);
 
+/* Free bytes of disk that opening needs beside the size of the write-ahead log; with less it is not tried (rocks.c says
+ * why). */
+#define ROCKS_OPEN_ROOM (UINT64_C(8) << 20)
+
 /* create: make what is missing; otherwise everything must be there. LOCKED, CORRUPT, NO_SPACE, IO_ERROR,
  * UNSUPPORTED_VERSION (column families we do not know). */
 status rocks_open(rocks *r, const char *path, bool create, char *problem, size_t room) MUST_CHECK;
@@ -49,8 +53,9 @@ status rocks_get(rocks *r, unsigned family, const void *key, size_t key_length, 
 status rocks_flush(rocks *r, unsigned family, char *problem, size_t room) MUST_CHECK;
 /* Moves a file made by a rocksdb_sstfilewriter of r->table into a family. */
 status rocks_ingest(rocks *r, unsigned family, const char *path, char *problem, size_t room) MUST_CHECK;
-status rocks_sync_wal(rocks *r, char *problem, size_t room) MUST_CHECK;
+
 uint64_t rocks_level0_files(rocks *r, unsigned family);
+uint64_t rocks_memtable_bytes(rocks *r, unsigned family);
 
 /* Reads lower <= key < upper in order, from disk with read-ahead, past the cache, with checksums verified. */
 typedef struct rocks_cursor {
