@@ -168,7 +168,7 @@ static bool print_table(cli *c, const json_t *rows, size_t *at, bool all) {
     printf("\n%stable %s%s\n", cli_paint(c, "1"), name, cli_paint(c, "0"));
     bool ok = sheet_print(t);
     sheet_destroy(&t);
-    if (last < end) printf("… and %zu more rows that were not used (--all)\n", end - last);
+    if (last < end) printf("… and %zu more that %s not used (--all)\n", end - last, end - last == 1 ? "was" : "were");
     *at = end;
     return ok;
 }
