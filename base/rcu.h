@@ -19,7 +19,8 @@ void rcu_wake(void);
  * period when no memory is left for the note; a registered caller then counts as passing, so it must not hold pointers
  * it goes on using. Any thread may call it, registered or not. */
 void rcu_retire(void *object, void (*free_it)(void *));
-/* Waits until everything retired so far has been freed; for shutdown and tests. A registered caller counts as passing. */
+/* Waits until everything retired so far has been freed; for shutdown and tests. A registered caller counts as passing.
+ */
 void rcu_drain(void);
 
 #endif
