@@ -50,9 +50,11 @@ typedef struct policy_findings {
 
 void policy_findings_deinit(policy_findings *f);
 
-/* Loads and checks a whole set. On POLICY_INVALID nothing is made and the findings tell everything that was found, not
- * only the first error. Warnings do not prevent loading. `version` is the number the set will carry in decisions.
- * The texts are not kept. Errors: POLICY_INVALID, NO_MEMORY. */
+/* Loads and checks a whole set. `findings` is {0} or grows; it is sorted by file and place, and what is about the whole
+ * set (file "", line 0) comes last. Beyond LIMIT_POLICY_FINDINGS findings are only counted. On POLICY_INVALID nothing
+ * is made and the findings tell everything that was found, not only the first error. Warnings do not prevent loading.
+ * `version` is the number the set will carry in decisions. The texts are not kept. Errors: POLICY_INVALID, NO_MEMORY.
+ */
 status policy_load(const policy_file *files, size_t count, uint32_t version, policy_findings *findings,
                    policy_set **out) MUST_CHECK;
 void policy_destroy(policy_set **set); /* accepts NULL */
@@ -101,8 +103,9 @@ static_assert(sizeof(decision) == 32, "a decision is half a cache line");
  * is OK. */
 void policy_decide(const policy_set *set, unsigned scenario, const profile *p, policy_moment at, decision *out);
 
-/* Decides for many profiles of one scenario or of mixed ones; the same result as policy_decide for each. skip[i] leaves
- * out[i] alone. Laid out so that a batch keeps the tables in the cache. */
+/* Decides for many profiles of one scenario or of mixed ones; the same result as policy_decide for each. The scenario
+ * of profile i is scenarios[i * scenario_stride]; stride 0: the same for all. Where present[i] is false out[i] is left
+ * alone; present may be NULL. Laid out so that a batch keeps the tables in the cache. */
 void policy_decide_batch(const policy_set *set, const uint8_t *scenarios, size_t scenario_stride,
                          const profile *profiles, const bool *present, size_t n, policy_moment at, decision *out);
 
@@ -168,7 +171,8 @@ typedef struct policy_explanation {
 } policy_explanation;
 
 /* Errors: NO_MEMORY, UNKNOWN_SCENARIO, NOT_EFFECTIVE (then out->result.status says it and rows is empty). The result is
- * exactly policy_decide's. */
+ * exactly policy_decide's. Of a subject that is out of scope (result.status says so) the only row is the policy's
+ * scope, with table and row "scope" and both numbers 0. Rows behind a table that declined are never `hit`. */
 status policy_explain(const policy_set *set, unsigned scenario, const profile *p, policy_moment at,
                       policy_explanation *out) MUST_CHECK;
 void policy_explanation_deinit(policy_explanation *e);

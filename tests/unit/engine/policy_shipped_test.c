@@ -325,3 +325,25 @@ Test(policy_shipped, explanations_agree_with_decisions) {
     }
     policy_destroy(&set);
 }
+
+/* The policy that the manual shows is a good one, and its examples hold. */
+Test(policy_shipped, the_manual_shows_a_good_policy) {
+    buf manual = {0};
+    cr_assert_eq(file_read("docs/POLICY.md", 1 << 20, &manual), STATUS_OK, "run from the project's root");
+    const char *begin = strstr(buf_cstr(&manual), "```yaml\npolicy:");
+    cr_assert_not_null(begin);
+    begin += strlen("```yaml\n");
+    policy_file file = {"POLICY.md", begin, (size_t)(strstr(begin, "```") - begin)};
+    policy_findings f = {0};
+    policy_set *set = NULL;
+    status s = policy_load(&file, 1, 1, &f, &set);
+    print_findings(&f);
+    cr_assert_eq(s, STATUS_OK);
+    cr_assert_eq(f.count, 0);
+    size_t ran = 0;
+    cr_assert_eq(policy_run_examples(set, report, &ran), 0);
+    cr_assert_eq(ran, 3);
+    policy_findings_deinit(&f);
+    policy_destroy(&set);
+    buf_deinit(&manual);
+}
