@@ -27,6 +27,9 @@ build() { # name, make arguments
   fi
 }
 
+# True if a sanitizer has something to say in a log.
+reported() { grep -qaE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error:' "$1"; }
+
 # Criterion prints "Synthesis: Tested: N | Passing: N | Failing: N | Crashing: N" at the end.
 run_units() { # name, directory of test programs
   local name=$1 dir=$2 t log line ok bad
@@ -38,10 +41,11 @@ run_units() { # name, directory of test programs
     ok=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' <<<"$line"); ok=${ok:-0}
     bad=$(sed -n 's/.*Failing: \([0-9]*\).*Crashing: \([0-9]*\).*/\1 \2/p' <<<"$line" | awk '{print $1+$2}'); bad=${bad:-0}
     [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    [ "$bad" -eq 0 ] && reported "$log" && bad=1 # a report after a test's body has ended fails no test by itself
     passed=$((passed + ok))
     if [ "$bad" -gt 0 ]; then
       fail "$name ${t#"$dir"/} ($log)" "$bad"
-      say "FAIL $name ${t#"$dir"/}"; grep -aE '\[(----|FAIL|!!!!|ERR )|ERROR|WARNING: Thread' "$log" | head -20
+      say "FAIL $name ${t#"$dir"/}"; grep -aE '\[(----|FAIL|!!!!|ERR )|ERROR|WARNING: Thread|runtime error' "$log" | head -20
     else
       say "ok   $name ${t#"$dir"/}: $ok"
     fi
