@@ -3,6 +3,8 @@
  * file has nothing to test. */
 #include "../policy_helper.h"
 
+#include <errno.h>
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
 #define SANITIZED
@@ -36,8 +38,10 @@ static void *counted(void *p) {
 #define VISIBLE __attribute__((visibility("default"), used))
 VISIBLE void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
 VISIBLE void *calloc(size_t n, size_t size) { return fails() ? NULL : counted(__libc_calloc(n, size)); }
-VISIBLE void *aligned_alloc(size_t align, size_t size) {
-    return fails() ? NULL : counted(__libc_memalign(align, size));
+VISIBLE int posix_memalign(void **to, size_t align, size_t size) {
+    void *p = fails() ? NULL : counted(__libc_memalign(align, size));
+    if (p) *to = p;
+    return p ? 0 : ENOMEM;
 }
 VISIBLE void *realloc(void *old, size_t size) {
     if (fails()) return NULL;
