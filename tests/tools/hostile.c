@@ -5,9 +5,11 @@
  *
  * --pid is the server's, to look at its memory. `hostile list` prints the cases that need nothing special. */
 #include "tests/tools/peer.h"
+#include "tests/tools/process.h"
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char *server = "127.0.0.1:7420";
 static unsigned count = 1000;
@@ -45,33 +47,6 @@ static wire_put put_about(unsigned i, uint32_t minutes) {
     p.volunteer_minutes = minutes;
     profile_encode(&p, w.profile);
     return w;
-}
-
-/* Appends a frame whose header is the caller's to spoil: checksums are right for what it says. */
-static uint8_t *odd_frame(buf *to, frame_header h, const void *body, size_t length) {
-    size_t offset = to->size;
-    EXPECT(buf_extend(to, frame_length(length)) != NULL, "no memory");
-    if (length > 0) memcpy(to->data + offset + FRAME_HEADER, body, length);
-    frame_finish(to->data + offset, h, length, true);
-    return to->data + offset;
-}
-
-/* Recomputes the header's checksum after bytes of it were changed. */
-static void sign(uint8_t *frame) {
-    uint32_t sum = frame_checksum(frame, 28);
-    memcpy(frame + 28, &sum, sizeof sum);
-}
-
-static size_t server_memory_kb(void) {
-    char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%ld/status", server_pid);
-    FILE *f = fopen(path, "r");
-    EXPECT(f != NULL, "no process %ld: give --pid", server_pid);
-    size_t kb = 0;
-    while (fgets(line, sizeof line, f) != NULL)
-        if (sscanf(line, "VmRSS: %zu kB", &kb) == 1) break;
-    fclose(f);
-    return kb;
 }
 
 /* ------------------------------------------------------------------ bytes that are not frames */
@@ -615,7 +590,7 @@ static void gone(void) {
 static void never_reads(unsigned type, const void *entries, size_t n, size_t reads) {
     peer p = peer_ready(server, 65536), other = peer_ready(server, 0);
     peer_ping(&other, 1);
-    size_t before = server_pid != 0 ? server_memory_kb() : 0, sent = 0, most = (size_t)64 << 20;
+    size_t before = server_pid != 0 ? process_memory_kb(server_pid) : 0, sent = 0, most = (size_t)64 << 20;
     buf out = {0};
     message_request(&out, type, 5, 0, entries, n, true);
     int silent = 0;
@@ -630,7 +605,7 @@ static void never_reads(unsigned type, const void *entries, size_t n, size_t rea
     int64_t began = peer_now_ms();
     for (unsigned i = 0; i < 50; i++) peer_ping(&other, i);
     EXPECT(peer_now_ms() - began < 5000, "others wait %lld ms for 50 PINGs", (long long)(peer_now_ms() - began));
-    size_t after = server_pid != 0 ? server_memory_kb() : 0;
+    size_t after = server_pid != 0 ? process_memory_kb(server_pid) : 0;
     EXPECT(after < before + (24 << 10), "memory grew from %zu to %zu kB", before, after);
     size_t whole = sent / out.size;
     for (size_t i = 0; i < whole && i < reads; i++) {
@@ -668,27 +643,28 @@ static void no_reads_outcome(void) {
 
 /* A client that pipelines walks and reads them all at once does not stop another. */
 static void greedy(void) {
+    enum { WALKS = 500 };
     peer p = peer_ready(server, 0), other = peer_ready(server, 0);
     buf out = {0};
     wire_scan walk = {0, 0, 6};
-    for (unsigned i = 0; i < 3000; i++) message_request(&out, MESSAGE_SCAN, i, 0, &walk, 1, true);
+    for (unsigned i = 0; i < WALKS; i++) message_request(&out, MESSAGE_SCAN, i, 0, &walk, 1, true);
     int64_t began = peer_now_ms(), worst = 0;
     unsigned pings = 0;
     size_t sent = 0, answered = 0;
     frame_view f;
-    while (answered < 3000) {
+    while (answered < WALKS) {
         EXPECT(!p.closed && peer_now_ms() - began < 60000, "%zu walks in 60 s", answered);
         if (sent < out.size) {
             ssize_t n = send(p.fd, out.data + sent, out.size - sent, MSG_NOSIGNAL);
             if (n > 0) sent += (size_t)n;
         }
         if (peer_next(&p, &f, 1)) answered++;
-        if (answered % 100 != 1) continue;
+        if (answered % 16 != 1) continue;
         int64_t at = peer_now_ms();
         peer_ping(&other, ++pings);
         if (peer_now_ms() - at > worst) worst = peer_now_ms() - at;
     }
-    printf("%u PINGs beside 3000 walks, the slowest took %lld ms\n", pings, (long long)worst);
+    printf("%u PINGs beside %d walks, the slowest took %lld ms\n", pings, WALKS, (long long)worst);
     EXPECT(worst < 1000, "another client waits %lld ms", (long long)worst);
     peer_close(&p);
     peer_close(&other);
@@ -788,21 +764,81 @@ static void flood(void) { /* --max-connections 20 */
 
 /* `count` connections that say HELLO and nothing more. */
 static void crowd(void) {
+    struct rlimit files;
+    EXPECT(getrlimit(RLIMIT_NOFILE, &files) == 0, "getrlimit");
+    files.rlim_cur = files.rlim_max;
+    EXPECT(setrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_max > count + 16, "too few descriptors for the test");
     peer *p = calloc(count, sizeof *p);
     EXPECT(p != NULL, "no memory");
     p[0] = peer_ready(server, 0);
-    size_t before = server_memory_kb();
+    size_t before = process_memory_kb(server_pid);
     for (unsigned i = 1; i < count; i++) {
         p[i] = peer_ready(server, 0);
         buf_deinit(&p[i].in);
         p[i].at = 0;
     }
-    size_t after = server_memory_kb(), each = after > before ? (after - before) * 1024 / count : 0;
+    size_t after = process_memory_kb(server_pid), each = after > before ? (after - before) * 1024 / count : 0;
     printf("%u connections, %zu bytes each\n", count, each);
     EXPECT(each < 4096, "%zu bytes of memory for an idle connection", each);
     for (unsigned i = 0; i < count; i += 97) peer_ping(&p[i], i);
     for (unsigned i = 0; i < count; i++) peer_close(&p[i]);
     free(p);
+}
+
+/* The server runs out of descriptors: it serves those it has, burns nothing, and takes the others later. */
+static void no_files(void) {
+    enum { PEERS = 20, ROOM = 5 };
+    struct rlimit before, low;
+    EXPECT(prlimit((pid_t)server_pid, RLIMIT_NOFILE, NULL, &before) == 0, "prlimit: %s", strerror(errno));
+    low = before;
+    low.rlim_cur = process_files(server_pid) + ROOM;
+    EXPECT(prlimit((pid_t)server_pid, RLIMIT_NOFILE, &low, NULL) == 0, "prlimit: %s", strerror(errno));
+    peer p[PEERS];
+    buf out = {0};
+    hello h = {.version_min = 1, .version_max = 1};
+    for (unsigned i = 0; i < PEERS; i++) {
+        EXPECT(peer_try_open(&p[i], server, 0), "cannot connect");
+        hello_encode(&out, 1, 0, &h, NULL, 0);
+        peer_send_buf(&p[i], &out);
+    }
+    long ticks = process_ticks(server_pid);
+    nanosleep(&(struct timespec){1, 0}, NULL);
+    ticks = process_ticks(server_pid) - ticks;
+    unsigned served = 0;
+    bool answered[PEERS] = {false};
+    frame_view f;
+    for (unsigned i = 0; i < PEERS; i++) served += answered[i] = peer_next(&p[i], &f, 0);
+    /* A few more if files were closed meanwhile. */
+    EXPECT(served > 0 && served <= 2 * ROOM, "%u connections are served with %d descriptors", served, ROOM);
+    EXPECT(ticks < sysconf(_SC_CLK_TCK) / 2, "%ld ticks of CPU in a second of waiting", ticks);
+    for (unsigned i = 0; i < PEERS; i++)
+        if (answered[i]) peer_ping(&p[i], i);
+    EXPECT(prlimit((pid_t)server_pid, RLIMIT_NOFILE, &before, NULL) == 0, "prlimit: %s", strerror(errno));
+    for (unsigned i = 0; i < PEERS; i++) {
+        if (!answered[i]) peer_expect(&p[i], &f, MESSAGE_HELLO, 1);
+        peer_ping(&p[i], i);
+        peer_close(&p[i]);
+    }
+    printf("%u of %d served, %ld ticks of CPU while out of descriptors, then all\n", served, PEERS, ticks);
+    buf_deinit(&out);
+}
+
+/* ------------------------------------------------------------------ for looking at a server in trouble */
+
+/* Prints the status of one write. */
+static void put(void) {
+    peer p = peer_ready(server, 0);
+    buf out = {0};
+    frame_view f;
+    wire_put w = put_about(5000000, (uint32_t)(peer_now_ms() & 0xFFFFFF));
+    message_request(&out, MESSAGE_PUT, 2, 0, &w, 1, true);
+    peer_send_buf(&p, &out);
+    peer_expect(&p, &f, MESSAGE_PUT, 2);
+    wire_put_reply r = {.status = f.header.status};
+    if (f.header.status == STATUS_OK) memcpy(&r, f.body, sizeof r);
+    printf("%s\n", status_name(r.status));
+    peer_close(&p);
+    buf_deinit(&out);
 }
 
 /* ------------------------------------------------------------------ */
@@ -838,6 +874,8 @@ static const struct {
     {"stall", stall, false},
     {"flood", flood, false},
     {"crowd", crowd, false},
+    {"no-files", no_files, false},
+    {"put", put, false},
 };
 
 int main(int argc, char **argv) {

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# The server against clients and circumstances that are not nice: settings, hostile clients, limits, signals, restarts,
+# a full disk. SERVER_QUICK=1 leaves out what takes long, for builds with sanitizers.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/integration/lib.sh
+hostile=$BUILD/tests/tools/hostile load=$BUILD/tests/tools/crash_load
+seed=${XINYI_SEED:-$RANDOM} quick=${SERVER_QUICK:-}
+echo "seed $seed (set XINYI_SEED to repeat)"
+mounted= filler=
+trap '[ -z "$filler" ] || kill "$filler" 2>/dev/null; [ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null; [ -z "$mounted" ] || umount -l "$mounted"; cleanup' EXIT
+
+# hostile_case CASE [OPTION...]: against the running server
+hostile_case() {
+  local name=$1; shift
+  check "hostile client: $name" timeout 120 "$hostile" "$name" --server "$XINYI_SERVER" --pid "$server_pid" --seed "$seed" "$@"
+}
+# refused NAME PATTERN OPTION...: a server that must not start: exit 1, and say why
+refused() {
+  local name=$1 pattern=$2 out code; shift 2
+  out=$(timeout 30 "$XINYID" "$@" 2>&1); code=$?
+  equal "$name: exit status" "$code" 1
+  contains "$name: says why" "$out" "$pattern"
+}
+stops_cleanly() { stop_server; equal "$1" "$stop_code" 0; }
+
+# ---- settings
+settings() {
+  expect_exit "--help" 0 "$XINYID" --help
+  expect_exit "--version" 0 "$XINYID" --version
+  expect_exit "no --data" 2 "$XINYID"
+  expect_exit "an unknown option" 2 "$XINYID" --data "$work/x" --no-such-option
+  expect_exit "an argument too many" 2 "$XINYID" --data "$work/x" extra
+  expect_exit "a number that is none" 2 "$XINYID" --data "$work/x" --threads many
+  expect_exit "a number out of range" 2 "$XINYID" --data "$work/x" --threads 65
+  expect_exit "a negative number" 2 "$XINYID" --data "$work/x" --drain-ms -1
+  expect_exit "an unknown unit" 2 "$XINYID" --data "$work/x" --queue-bytes 5X
+  expect_exit "a size that overflows" 2 "$XINYID" --data "$work/x" --queue-bytes 9999999999G
+  expect_exit "an unknown log format" 2 "$XINYID" --data "$work/x" --log-format xml
+  expect_exit "an address without a port" 2 "$XINYID" --data "$work/x" --listen localhost
+  expect_exit "an address with an impossible port" 2 "$XINYID" --data "$work/x" --listen 127.0.0.1:70000
+  expect_exit "a cluster without a name" 2 "$XINYID" --data "$work/x" --cluster ''
+  expect_exit "a settings file that is not there" 2 "$XINYID" --config "$work/nothing.yaml"
+  contains "a bad value: says what is possible" "$("$XINYID" --data x --threads 65 2>&1)" '^xinyid: --threads: .* 0 to 64, not .65.'
+
+  printf 'data: x\nthreads: 3\nlisten: 127.0.0.1:9\nno_such: 1\n' >"$work/bad.yaml"
+  contains "an unknown key: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:4:1: unknown option 'no_such'"
+  printf 'data: x\nthreads: [3\n' >"$work/bad.yaml"
+  contains "bad YAML: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:[0-9]+:[0-9]+: "
+  printf -- '- data\n' >"$work/bad.yaml"
+  expect_exit "a settings file that is a list" 2 "$XINYID" --config "$work/bad.yaml"
+
+  printf 'data: x\nthreads: 3\nqueue-bytes: 2M\nfold_bytes: 1G\n' >"$work/good.yaml"
+  local described; described=$("$XINYID" --config "$work/good.yaml" --threads 5 --describe-config)
+  contains "the command line wins over the file" "$described" '^threads: 5$'
+  contains "the file wins over the default; - and _ are the same" "$described" '^queue_bytes: 2097152$'
+  contains "what is not given has its default" "$described" '^max_connections: 10000$'
+  "$XINYID" --data "it's \"odd\": \\dir # 曲靖" --listen '[::1]:0' --fold-bytes 3M --describe-config >"$work/1.yaml"
+  "$XINYID" --config "$work/1.yaml" --describe-config >"$work/2.yaml"
+  check "--describe-config is a settings file" cmp "$work/1.yaml" "$work/2.yaml"
+  contains "quotes survive" "$(cat "$work/2.yaml")" "^data: 'it''s \"odd\": "
+}
+
+# ---- what keeps a server from starting
+refusals() {
+  refused "a second server on the data" 'cannot_open_data .*(in use|another process|locked)' --data "$work/data" --listen 127.0.0.1:0
+  refused "an address in use" 'cannot_listen .*another program listens' --data "$work/other" --listen "$XINYI_SERVER"
+  refused "another cluster" 'cannot_open_data .*belongs to cluster' --data "$work/other" --listen 127.0.0.1:0 --cluster another
+  refused "no policy files" 'policy_refused .*no \*.yaml files' --data "$work/other" --listen 127.0.0.1:0 --policy "$work"/other
+  refused "no policy directory" 'policy_refused ' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/none"
+  mkdir "$work/policy" && cp policy/*.yaml "$work/policy"
+  local line; line=$(($(wc -l <"$work/policy/loan.yaml") + 1))
+  echo 'no_such_key: 1' >>"$work/policy/loan.yaml"
+  refused "a policy with an error" "loan.yaml:$line:1: .*no_such_key" --data "$work/other" --listen 127.0.0.1:0 --policy "$work/policy"
+  : >"$work/file"
+  refused "data that are a file" 'cannot_open_data ' --data "$work/file" --listen 127.0.0.1:0
+}
+
+# ---- hostile clients
+hostile_clients() {
+  local case
+  hostile_case fill --count 20000
+  for case in $("$hostile" list); do
+    [ "$case" = idle ] && [ -n "$quick" ] && continue
+    hostile_case "$case" --count "$([ -n "$quick" ] && echo 60 || echo 300)"
+  done
+}
+limits() {
+  start_server --max-connections 20 --hello-ms 500 --stall-ms 500
+  hostile_case flood
+  hostile_case slow-hello
+  hostile_case no-files
+  contains "a pause of accepting is in the log" "$(cat "$server_log")" 'accept_paused .*Too many open files'
+  hostile_case stall
+  contains "unread replies are in the log" "$(cat "$server_log")" 'connection_dropped .*not read'
+  stops_cleanly "stops after that"
+  start_server
+  hostile_case crowd --count 2000
+  stops_cleanly "stops after a crowd"
+  (ulimit -n 300; exec "$XINYID" --data "$work/data" --listen 127.0.0.1:0 2>"$work/few.log") &
+  server_pid=$!
+  wait_for_line "$work/few.log" ' ready '
+  contains "few descriptors: connections leave some" "$(cat "$work/few.log")" 'few_files open_files=300 max_connections=150'
+  stops_cleanly "few descriptors: stops"
+}
+wait_for_line() { # FILE PATTERN
+  local i
+  for i in $(seq 1 300); do grep -qE "$2" "$1" 2>/dev/null && return 0; sleep 0.1; done
+  not_ok "waiting for /$2/" "$(tail -5 "$1")"
+  return 1
+}
+
+json_log() {
+  "$XINYID" --data "$work/data" --policy policy --listen 127.0.0.1:0 --log-format json --log-level debug 2>"$work/json.log" &
+  server_pid=$!
+  wait_for_line "$work/json.log" '"event":"ready"'
+  XINYI_SERVER=$(sed -n 's/.*"event":"ready".*listen=\([^ "]*\).*/\1/p' "$work/json.log")
+  timeout 60 "$hostile" hellos --server "$XINYI_SERVER" >/dev/null 2>&1
+  stops_cleanly "stops (JSON log)"
+  check "every line of the log is JSON" jq -e '.time and .level and .event and (.message | type == "string")' "$work/json.log"
+  equal "every line of the log is an object" "$(jq -s 'length' "$work/json.log")" "$(wc -l <"$work/json.log")"
+}
+
+# ---- signals and restarts
+# loads SECONDS ROUND: writes in the background; sets loader
+loads() {
+  "$load" load --server "$XINYI_SERVER" --log "$work/writes.log" --round "$2" --threads 8 --seconds "$1" >"$work/load.out" 2>&1 &
+  loader=$!
+}
+acknowledged() { sed -n 's/ acknowledged//p' "$work/load.out"; }
+verified() { # NAME
+  local out
+  if out=$("$load" verify --server "$XINYI_SERVER" --log "$work/writes.log" 2>&1); then ok "$1: $(tail -1 <<<"$out")"
+  else not_ok "$1" "$out"; fi
+}
+signals() {
+  local round
+  for round in 1 2 3; do
+    start_server --fold-bytes 256K --fold-interval-ms 300
+    loads 10 "$round"
+    sleep "0.$((RANDOM % 8 + 2))"
+    stops_cleanly "SIGTERM in a stream of writes"
+    wait "$loader"
+    if [ "$(acknowledged)" -gt 0 ]; then ok "SIGTERM: $(acknowledged) acknowledged before"; else not_ok "SIGTERM: none acknowledged before"; fi
+    start_server
+    verified "SIGTERM: all that was acknowledged is there"
+    [ "$round" -lt 3 ] && kill_server
+  done
+  local subjects; subjects=$(jq -r .subjects <<<"$("$XINYI" info --json --server "$XINYI_SERVER" 2>/dev/null)")
+  stops_cleanly "SIGTERM without clients"
+  start_server
+  equal "a restart keeps the subjects" "$(jq -r .subjects <<<"$("$XINYI" info --json --server "$XINYI_SERVER" 2>/dev/null)")" "$subjects"
+  verified "a restart keeps everything"
+  kill -INT "$server_pid"; wait "$server_pid"; equal "SIGINT stops as well" $? 0; server_pid=
+}
+
+# ---- a full disk
+# Takes what is free, again and again: files that the server deletes make room.
+keep_full() {
+  while sleep 0.05; do dd if=/dev/zero of="$mounted/ballast" bs=4K oflag=append conv=notrunc status=none 2>/dev/null; done
+}
+# disk_full NAME OPTION...: writes are refused, lookups go on, and all is well again once there is room, without a restart
+disk_full() {
+  local name=$1 answer= i; shift
+  rm -f "$work/writes.log"
+  start_server --data "$mounted/data" --fold-bytes 256K --fold-interval-ms 300 "$@"
+  "$hostile" fill --server "$XINYI_SERVER" --count 10000 >/dev/null
+  loads 1 1; wait "$loader"
+  if [ "$(acknowledged)" -gt 0 ]; then ok "$name: $(acknowledged) acknowledged before"; else not_ok "$name: nothing acknowledged before"; fi
+  keep_full & filler=$!
+  loads 10 2
+  for i in $(seq 1 100); do # room that was allocated before may still be used up
+    answer=$("$hostile" put --server "$XINYI_SERVER" 2>&1)
+    [[ $answer == ok ]] || break
+    sleep 0.1
+  done
+  contains "$name: a write is not acknowledged" "$answer" '^(read_only|outcome_unknown)$'
+  wait "$loader"
+  sleep 1.5
+  contains "$name: later ones are refused" "$("$hostile" put --server "$XINYI_SERVER" 2>&1)" '^(read_only|outcome_unknown)$'
+  contains "$name: INFO says read_only" "$("$XINYI" info --json --server "$XINYI_SERVER" 2>&1)" '"read_only": ?true'
+  hostile_case pipelined
+  hostile_case cursors
+  kill "$filler"; wait "$filler" 2>/dev/null; filler=
+  rm "$mounted/ballast"
+  for i in $(seq 1 100); do
+    answer=$("$hostile" put --server "$XINYI_SERVER" 2>&1)
+    [[ $answer == ok ]] && break
+    sleep 0.2
+  done
+  equal "$name: writes resume without a restart" "$answer" ok
+  verified "$name: nothing acknowledged is lost"
+  loads 1 3; wait "$loader"
+  if [ "$(acknowledged)" -gt 0 ]; then ok "$name: $(acknowledged) acknowledged afterwards"; else not_ok "$name: nothing acknowledged afterwards" "$(tail -5 "$server_log")"; fi
+  kill_server
+  start_server --data "$mounted/data" "$@"
+  verified "$name: nor after a restart"
+  stops_cleanly "$name: stops"
+  rm -rf "$mounted/data"
+}
+disks() {
+  mkdir "$work/disk"
+  if ! mount -t tmpfs -o size=256m none "$work/disk" 2>/dev/null; then
+    echo "skipped: a full disk (no right to mount a small tmpfs here)"
+    return
+  fi
+  mounted=$work/disk
+  disk_full "full disk, noticed in time" --min-free-bytes 16M
+  disk_full "full disk, not looked at" --min-free-bytes 0
+  umount "$mounted" && mounted=
+}
+
+[ -n "$quick" ] || settings
+start_server
+[ -n "$quick" ] || refusals
+hostile_clients
+contains "nothing but what was asked for is in the log" "$(grep -cE ' error ' "$server_log")" '^0$'
+stops_cleanly "stops after hostile clients"
+limits
+[ -n "$quick" ] || json_log
+rm -rf "$work/data"
+signals
+[ -n "$quick" ] || disks
+finish
