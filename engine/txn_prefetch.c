@@ -5,6 +5,7 @@
 #include "engine/txn_internal.h"
 
 #define PASS 64u
+#define WORTH_IT 4u /* fewer misses than this hide nothing */
 
 static bool has_target(const operation *op) { return op->kind == OPERATION_COMMIT || op->kind == OPERATION_RELEASE; }
 
@@ -30,5 +31,6 @@ static void prefetch_pass(const txn *t, const operation *ops, size_t n) {
 }
 
 void txn_prefetch(const txn *t, const operation *ops, size_t n) {
+    if (n < WORTH_IT) return;
     for (size_t done = 0; done < n; done += PASS) prefetch_pass(t, ops + done, n - done < PASS ? n - done : PASS);
 }

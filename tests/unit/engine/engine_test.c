@@ -267,6 +267,28 @@ Test(engine, a_full_store_refuses_the_entry_and_not_the_group) {
     world_close(&w);
 }
 
+/* Room that aborted groups asked for is there for the next. */
+Test(engine, aborted_groups_use_up_no_room) {
+    engine_options options = {.max_subjects = 1000, .max_accounts = 10, .seed = WORLD_SEED};
+    world w = {.now_ms = WORLD_START, .next_id = 1};
+    cr_assert_eq(engine_create(&options, &w.e), STATUS_OK);
+    cr_assert_eq(txn_create(w.e, &w.t), STATUS_OK);
+    world_begin(&w);
+    cr_assert_eq(world_activate(&w, HELP_POLICY, 1), STATUS_OK);
+    world_commit(&w);
+    for (unsigned i = 0; i < 100000; i++) {
+        world_begin(&w);
+        world_subject(&w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
+        cr_assert_eq(world_pledge(&w, 1, 1, 5, UINT32_MAX).status, STATUS_OK);
+        txn_abort(w.t);
+    }
+    engine_stats stats;
+    engine_get_stats(w.e, &stats);
+    cr_assert_eq(stats.subjects.records + stats.accounts.records + stats.operations, 0);
+    cr_assert_lt(stats.memory_bytes, 8 << 20);
+    world_close(&w);
+}
+
 /* ------------------------------------------------------------------ operations */
 
 Test(engine, every_refusal_of_a_reservation) {
@@ -616,6 +638,46 @@ Test(engine, resolved_operations_are_forgotten_after_their_time) {
     cr_assert_eq(engine_recovered(fresh), STATUS_OK);
     world_same(w.e, fresh);
     engine_destroy(&fresh);
+    world_close(&w);
+}
+
+/* Stored records come back in the order of their ids; what is forgotten first is a matter of age. */
+Test(engine, a_recovered_engine_forgets_the_oldest_first) {
+    enum { N = 50 };
+    world w = {.e = world_engine(60000), .now_ms = WORLD_START, .next_id = 1};
+    cr_assert_eq(txn_create(w.e, &w.t), STATUS_OK);
+    operation_id ids[N];
+    size_t ends[N];
+    world_begin(&w);
+    world_subject(&w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
+    world_commit(&w);
+    size_t first = w.log.size;
+    for (unsigned i = 0; i < N; i++) {
+        w.now_ms += 1000;
+        world_begin(&w);
+        operation op = world_operation(&w, OPERATION_SETTLE, 1, 5);
+        (void)world_operate(&w, &op);
+        world_commit(&w);
+        ids[i] = op.id;
+        ends[i] = w.log.size;
+    }
+    world v = {.e = world_engine(60000), .now_ms = WORLD_START + 60000 + N / 2 * 1000};
+    cr_assert_eq(world_apply(v.e, w.log.data, first), STATUS_OK);
+    for (unsigned i = N; i-- > 0;) {
+        size_t from = i == 0 ? first : ends[i - 1];
+        cr_assert_eq(world_apply(v.e, w.log.data + from, ends[i] - from), STATUS_OK);
+    }
+    cr_assert_eq(engine_recovered(v.e), STATUS_OK);
+    cr_assert_eq(txn_create(v.e, &v.t), STATUS_OK);
+    world_begin(&v);
+    world_commit(&v);
+    world_begin(&v);
+    operation_entry entry;
+    for (unsigned i = 0; i < N; i++)
+        cr_assert_eq(txn_outcome(v.t, &ids[i], &entry), i < N / 2 ? STATUS_UNKNOWN_OPERATION : STATUS_OK,
+                     "operation %u", i);
+    txn_abort(v.t);
+    world_close(&v);
     world_close(&w);
 }
 
