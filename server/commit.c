@@ -85,8 +85,9 @@ static void execute_puts(txn *t, write_request *r) {
 static void execute_operations(txn *t, write_request *r) {
     const operation *operations = r->entries;
     static_assert(sizeof(operation_result) == sizeof(wire_operation_reply), "a result is the reply");
-    txn_prefetch(t, operations, r->count);
     for (unsigned i = 0; i < r->count; i++) {
+        if (i % LIMIT_BATCH == 0)
+            txn_prefetch(t, operations + i, r->count - i < LIMIT_BATCH ? r->count - i : LIMIT_BATCH);
         operation_result *result = (operation_result *)(r->replies + (size_t)i * sizeof *result);
         if (result->status != STATUS_OK) continue;
         bool repeated;
