@@ -155,21 +155,24 @@ $(B)/micro_%: $(B)/obj/bench/micro_%.o $(call lib,engine) $(call lib,base)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_engine) $(LIB_base)
 
-LIBXINYI_OBJS = $(OBJ_client) $(OBJ_protocol) $(OBJ_base)
+# Both libraries show xinyi_* only: what is hidden in the shared one is made local in the static one, so that names of
+# the project never meet a program's own. They need nothing but libc: base/rcu.c, which needs more, stays out.
+LIBXINYI_OBJS = $(OBJ_client) $(OBJ_protocol) $(filter-out %/base/rcu.o,$(OBJ_base))
+OBJCOPY ?= objcopy
 $(B)/libxinyi.a: $(LIBXINYI_OBJS)
 	@rm -f $@
 	$(call say,AR,$@)
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(LD) -r -o $(B)/obj/libxinyi.o $^ && $(OBJCOPY) --localize-hidden $(B)/obj/libxinyi.o && $(AR) rcs $@ $(B)/obj/libxinyi.o
 $(B)/libxinyi.so: $(LIBXINYI_OBJS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^ $(LIB_client) $(LIB_base)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^
 
 PREFIX ?= /usr/local
 $(B)/xinyi.pc: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: xinyi' \
 	  'Description: client library of the Xinyi credit evaluation engine' 'Version: 0.1.0' \
-	  'Libs: -L$${libdir} -lxinyi' 'Libs.private: $(LIB_client) $(LIB_base) -pthread' 'Cflags: -I$${includedir}' > $@
+	  'Libs: -L$${libdir} -lxinyi' 'Libs.private: -pthread' 'Cflags: -I$${includedir}' > $@
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include

@@ -1,23 +1,30 @@
 /* xinyi.h — the C client library of the Xinyi credit evaluation engine.
  *
- * Link with -lxinyi (pkg-config: xinyi). This header needs nothing else of the project.
+ * Link with -lxinyi (pkg-config: xinyi). This header needs nothing else of the project; C99 or C++.
+ * docs/example.c is a whole program. In short, without the checks:
  *
- *     xinyi *x;
- *     if (xinyi_connect("127.0.0.1:7420", NULL, &x) != 0) { fprintf(stderr, "%s\n", xinyi_last_error(NULL)); return 1;
- * } xinyi_subject who; if (xinyi_subject_parse("uscc:91530000MA00TTT099", &who) != 0) ... xinyi_decision d; int code =
- * xinyi_decide(x, XINYI_LOAN, XINYI_FOR_LOAN_REVIEW, &who, 1, &d); if (code == 0 && d.status == 0 && d.outcome ==
- * XINYI_GRANTED) ... xinyi_close(&x);
+ *     xinyi *x;                     xinyi_connect("127.0.0.1:7420", NULL, &x);
+ *     xinyi_subject who;            xinyi_subject_parse("uscc:91530000MA00TTT099", &who);
+ *     xinyi_decision d;             xinyi_decide(x, XINYI_LOAN, XINYI_FOR_LOAN_REVIEW, &who, 1, &d);
+ *     if (d.status == 0 && d.outcome == XINYI_GRANTED) ...
+ *                                   xinyi_close(&x);
  *
  * Conventions
- *   Return values are status codes: 0 done, else see xinyi_status_text(). Calls for many subjects return 0 when the
- *   answer arrived; each entry then has a status of its own.
+ *   Return values are status codes: 0 done, else see xinyi_status_text() and, for what exactly happened and where,
+ *   xinyi_last_error(). Calls for many subjects return 0 when every answer arrived; each entry then has a status of
+ *   its own. When such a call fails, the entries that were answered before are there all the same, and the others have
+ *   a status that says what became of them: for writes that may have been executed XINYI_OUTCOME_UNKNOWN, else the
+ *   code that the call returned.
  *   Money is int64 fen; days are days since 1970-01-01 in China Standard Time.
  *   Ownership: out-parameters are the caller's memory unless a comment says otherwise. Strings returned are the
  *   library's, valid until the next call on the same connection.
- *   Threads: one connection may be used by one thread at a time; different connections are independent.
- *   Broken connections: a call returns XINYI_CLOSED or XINYI_NO_CONNECTION; reads may be repeated on a new connection.
- *   A write whose answer did not arrive has an unknown outcome: repeat it with the same operation id, or ask with
- *   xinyi_outcome(). Nothing reconnects behind your back. */
+ *   Threads: one connection may be used by one thread at a time; different connections are independent. The error of
+ *   calls without a connection (xinyi_last_error(NULL)) is kept by thread.
+ *   Signals: interrupted waits go on; the library never raises SIGPIPE.
+ *   Broken connections: a call returns XINYI_CLOSED, XINYI_TIMEOUT, or the reason that the server gave before it closed
+ *   (idle_timeout, ...), and so does every call after it: close it and connect again. Reads may be repeated. A write
+ *   whose answer did not arrive has an unknown outcome: repeat it with the same operation id, or ask with
+ *   xinyi_outcome(). Nothing reconnects or repeats behind your back. */
 #ifndef XINYI_H
 #define XINYI_H
 
@@ -41,17 +48,21 @@ typedef struct xinyi xinyi;
 typedef struct xinyi_options {
     const char *cluster;    /* refuse a server of another cluster; NULL: any */
     const char *agent;      /* name of your program in the server's log; NULL: "libxinyi" */
-    uint32_t timeout_ms;    /* of connecting and of each synchronous call; 0: 5000 */
-    uint32_t max_in_flight; /* pipelined requests in xinyi_send before it waits; 0: 256 */
+    uint32_t timeout_ms;    /* of connecting, and of waiting for the next answer (not of a whole batch); 0: 5000 */
+    uint32_t max_in_flight; /* pipelined requests on their way before xinyi_send_* waits; 0: 256, at most 65536 */
     int no_checksum;        /* ask for frames without checksums */
 } xinyi_options;
 
-/* Connects and says HELLO. `address` is HOST:PORT or HOST (port 7420); numeric or a name. options may be NULL.
- * On failure *out is NULL and xinyi_last_error(NULL) has the reason (of this thread). */
+/* Connects and says HELLO. `address` is HOST:PORT or HOST (port 7420), a name or a number; IPv6 as [::1]:7420. options
+ * may be NULL; its strings are not kept. A name is looked up without a timeout. On failure *out is NULL and
+ * xinyi_last_error(NULL) has the reason, of this thread: "cannot connect to 127.0.0.1:7420: Connection refused; is
+ * xinyid running?" */
 XINYI_API int xinyi_connect(const char *address, const xinyi_options *options, xinyi **out);
-XINYI_API void xinyi_close(xinyi **x); /* accepts NULL */
+/* Closes and clears *x; accepts NULL. Requests in flight are forgotten without a callback. */
+XINYI_API void xinyi_close(xinyi **x);
 
-/* One sentence about the last failure of this connection, or of this thread's last xinyi_connect if x is NULL. */
+/* One sentence about the last failure of this connection; if x is NULL, of this thread's last xinyi_connect,
+ * xinyi_subject_parse or xinyi_operation_parse. "" if there was none. */
 XINYI_API const char *xinyi_last_error(const xinyi *x);
 XINYI_API const char *xinyi_status_text(int status); /* "the amount is more than the available quota" */
 XINYI_API const char *xinyi_status_name(int status); /* "limit_exceeded" */
@@ -62,12 +73,15 @@ XINYI_API uint32_t xinyi_max_entries(const xinyi *x); /* entries a frame may hol
  * refused. 200–219: outcome unknown. From 220: this side. */
 enum {
     XINYI_OK = 0,
-    XINYI_OVERLOADED = 1,
+    XINYI_OVERLOADED = 1, /* also: a call that is not allowed within a callback */
     XINYI_READ_ONLY = 4,
+    XINYI_BAD_SUBJECT = 120,
     XINYI_UNKNOWN_SUBJECT = 121,
     XINYI_UNKNOWN_SCENARIO = 122,
     XINYI_NO_ACCOUNT = 140,
     XINYI_LIMIT_EXCEEDED = 142,
+    XINYI_UNKNOWN_OPERATION = 145,
+    XINYI_OPERATION_REUSED = 146,
     XINYI_OUTCOME_UNKNOWN = 200,
     XINYI_NO_MEMORY = 220,
     XINYI_NO_CONNECTION = 227,
@@ -81,10 +95,11 @@ typedef struct xinyi_subject {
     uint8_t bytes[12];
 } xinyi_subject;
 
-/* "id:530000199001010011" or "uscc:91530000MA00TTT099". 0, or 120 (bad_subject) with the reason in
+/* "id:530000199001010011" or "uscc:91530000MA00TTT099". 0, or XINYI_BAD_SUBJECT with the reason in
  * xinyi_last_error(NULL). */
 XINYI_API int xinyi_subject_parse(const char *text, xinyi_subject *out);
 #define XINYI_SUBJECT_TEXT 32
+/* Returns buffer; "invalid" if the bytes are no subject. */
 XINYI_API const char *xinyi_subject_format(const xinyi_subject *subject, char buffer[XINYI_SUBJECT_TEXT]);
 
 /* ------------------------------------------------------------------ decisions */
@@ -119,7 +134,7 @@ typedef struct xinyi_decision {
 /* Any number of subjects: more than a frame holds are split over several and pipelined. */
 XINYI_API int xinyi_decide(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
                            xinyi_decision *out);
-/* The reasons, one JSON document; valid until the next call on x. */
+/* The reasons, one JSON document; valid until the next call on x. *document is NULL on failure. */
 XINYI_API int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subject,
                             const char **document);
 
@@ -164,7 +179,8 @@ typedef struct xinyi_put_reply {
 /* Durable when it returns. */
 XINYI_API int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, xinyi_put_reply *out);
 
-/* A walk over all profiles: start with *cursor = 0; *count is in: room, out: how many; 0 ends the walk. */
+/* A walk over all profiles: start with *cursor = 0; *count is in: room, out: how many; 0 ends the walk. Profiles
+ * present for the whole walk are seen exactly once. A failed call leaves *cursor where it was. */
 XINYI_API int xinyi_scan(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_profile *out, size_t *count);
 
 /* ------------------------------------------------------------------ guarantee quota */
@@ -251,7 +267,7 @@ typedef struct xinyi_operation_reply {
 XINYI_API int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out);
 
 typedef struct xinyi_outcome_reply {
-    uint16_t status; /* 0, or 145 unknown_operation */
+    uint16_t status; /* 0, or XINYI_UNKNOWN_OPERATION */
     uint8_t state;   /* 0 final, 1 open, 2 committed, 3 released, 4 expired */
     xinyi_operation request;
     xinyi_operation_reply reply;
@@ -287,11 +303,18 @@ XINYI_API int xinyi_policy_info(xinyi *x, const char **document);
 
 /* ------------------------------------------------------------------ pipelining
  *
- * For load, import and nightly batches: many requests on the way at once. A request is queued with xinyi_send_*, which
- * may write to the socket and, when max_in_flight are unanswered, takes answers first. The callback runs inside
- * xinyi_send_*, xinyi_flush and xinyi_poll, never elsewhere; entries are valid during the call only. Replies may
- * overtake each other; writes are executed in order. Synchronous calls must wait until nothing is in flight
- * (xinyi_flush). */
+ * For load, import and nightly batches: many requests on the way at once. xinyi_send_* puts a request into the output
+ * buffer; it is written when the buffer is full, or by xinyi_poll or xinyi_flush. With max_in_flight requests on their
+ * way it takes answers first, waiting for them. Replies may overtake each other; writes are executed in order.
+ *
+ * xinyi_send_* returns 0 when the request was taken: its answer, or what broke the connection, will come through the
+ * callback exactly once. Otherwise nothing was sent and the callback never hears of it.
+ *
+ * The callback runs inside xinyi_send_*, xinyi_poll, xinyi_flush and synchronous calls, never elsewhere. Within it only
+ * xinyi_send_* may be called (which then never waits: XINYI_OVERLOADED if max_in_flight are on their way) and what
+ * reads no answers, such as xinyi_in_flight; other calls return XINYI_OVERLOADED, and xinyi_close aborts.
+ *
+ * Synchronous calls wait until nothing is in flight, as xinyi_flush does, before they ask. */
 
 typedef struct xinyi_reply {
     uint64_t tag;      /* as given to xinyi_send_* */
@@ -305,10 +328,11 @@ typedef struct xinyi_reply {
     const xinyi_put_reply *puts;
     const xinyi_operation_reply *operations;
 } xinyi_reply;
+/* The reply and what it points to are valid during the call only. */
 typedef void (*xinyi_on_reply)(void *context, const xinyi_reply *reply);
 
 XINYI_API void xinyi_on(xinyi *x, xinyi_on_reply callback, void *context);
-/* At most xinyi_max_entries(x) entries each. */
+/* 1 to xinyi_max_entries(x) entries each; tag is yours and comes back with the answer. */
 XINYI_API int xinyi_send_decide(xinyi *x, uint64_t tag, unsigned scenario, unsigned purpose,
                                 const xinyi_subject *subjects, size_t count);
 XINYI_API int xinyi_send_get(xinyi *x, uint64_t tag, unsigned purpose, const xinyi_subject *subjects, size_t count);
@@ -316,13 +340,17 @@ XINYI_API int xinyi_send_quota_check(xinyi *x, uint64_t tag, unsigned program, u
                                      const xinyi_quota_ask *asks, size_t count);
 XINYI_API int xinyi_send_put(xinyi *x, uint64_t tag, const xinyi_put_entry *entries, size_t count);
 XINYI_API int xinyi_send_operate(xinyi *x, uint64_t tag, const xinyi_operation *operations, size_t count);
-/* Writes what is queued and takes what has arrived without waiting longer than wait_ms (0: not at all). Returns 0, or
- * what broke the connection (then every request in flight has been reported to the callback with that status). */
+/* Writes what is queued, as far as the socket takes it, and takes what has arrived; waits up to wait_ms for the first
+ * bytes if there are none (0: not at all; negative: for ever; never when nothing is in flight). Returns 0, or what
+ * broke the connection (then every request in flight has been reported to the callback with that status). */
 XINYI_API int xinyi_poll(xinyi *x, int wait_ms);
-/* Writes everything and waits until every answer is there, or timeout_ms without progress. */
+/* Writes everything and waits until every answer is there. When nothing moves on for timeout_ms it ends the connection
+ * with XINYI_TIMEOUT. */
 XINYI_API int xinyi_flush(xinyi *x);
 XINYI_API size_t xinyi_in_flight(const xinyi *x);
-XINYI_API int xinyi_fd(const xinyi *x); /* for your own poll loop */
+/* For your own poll loop: when it is readable, call xinyi_poll(x, 0). Only to wait on; -1 once the connection is gone.
+ */
+XINYI_API int xinyi_fd(const xinyi *x);
 
 #ifdef __cplusplus
 }
