@@ -49,8 +49,8 @@ void log_event(log_level level, const char *event, const char *format, ...) {
     if (json_lines) {
         char escaped[LOG_LINE_MAX];
         escape(escaped, sizeof escaped, message);
-        n = snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"message\":\"%s\"}\n", time,
-                     level_names[level], event, escaped);
+        n = snprintf(line, sizeof line, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"message\":\"%s\"}\n",
+                     time, level_names[level], event, escaped);
     } else {
         /* A newline inside a message would forge a line. */
         for (char *c = message; *c != '\0'; c++)

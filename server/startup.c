@@ -112,6 +112,12 @@ static void log_findings(const policy_findings *findings) {
     }
 }
 
+static void log_example(void *context, const char *file, unsigned line, const char *name, bool ok,
+                        const char *difference) {
+    (void)context;
+    if (!ok) log_event(LOG_ERROR, "policy_example", "%s:%u: \"%s\" fails: %s", file, line, name, difference);
+}
+
 static status load_and_activate(server *s, const policy_texts *texts) {
     const policy_set *active = engine_policy(s->engine);
     uint32_t version = engine_policy_newest(s->engine) + 1;
@@ -125,6 +131,11 @@ static status load_and_activate(server *s, const policy_texts *texts) {
         log_event(LOG_INFO, "policy_in_force", "version=%u hash=%s", policy_version(active), policy_hash(active));
         policy_destroy(&set);
         return STATUS_OK;
+    }
+    /* A set that does not do what its own examples say is not activated. */
+    if (policy_run_examples(set, log_example, NULL) > 0) {
+        policy_destroy(&set);
+        return STATUS_POLICY_INVALID;
     }
     char hash[40];
     snprintf(hash, sizeof hash, "%s", policy_hash(set));

@@ -46,6 +46,8 @@ Test(clock, dates_are_parsed_strictly) {
     int32_t day;
     cr_assert(clock_parse_day("2026-11-24", 10, &day));
     cr_assert_eq(day, clock_day_from_date(2026, 11, 24));
-    static const char *const bad[] = {"2026-11-31", "2026-1-24", "26-11-24", "2026/11/24", "2026-11-2x", "", "0000-01-01"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) cr_assert_not(clock_parse_day(bad[i], strlen(bad[i]), &day), "%s", bad[i]);
+    static const char *const bad[] = {"2026-11-31", "2026-1-24", "26-11-24",  "2026/11/24",
+                                      "2026-11-2x", "",          "0000-01-01"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_not(clock_parse_day(bad[i], strlen(bad[i]), &day), "%s", bad[i]);
 }
