@@ -52,31 +52,43 @@ run_units() { # name, directory of test programs
   done
 }
 
+run_script() { # name, script, VARIABLE=VALUE…
+  local name=$1 script=$2 log=$logs/integration-$1.log code ok bad; shift 2
+  env "$@" timeout 300 bash "$script" >"$log" 2>&1
+  code=$?
+  ok=$(grep -ac '^ok ' "$log"); bad=$(grep -ac '^not ok ' "$log")
+  [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+  [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ] && bad=1
+  passed=$((passed + ok))
+  if [ "$bad" -gt 0 ]; then
+    fail "integration $name ($log)" "$bad"; say "FAIL integration $name"; grep -a '^not ok ' "$log" | head; tail -5 "$log"
+  else say "ok   integration $name: $ok"; fi
+}
+
 # Sanitizers that report in a forked child must still fail the test.
 export ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:exitcode=97:detect_stack_use_after_return=0}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-exitcode=97:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-exitcode=97:halt_on_error=1:suppressions=$PWD/tests/tsan.supp}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/tests/lsan.supp:print_suppressions=0}
 
 build plain binaries units && run_units plain build/tests
 if [ "$what" = all ]; then
   if build address,undefined SANITIZE=address,undefined binaries units; then
     run_units asan build/san-address-undefined/tests
+    sanitized=address-undefined
   fi
-  if build thread SANITIZE=thread binaries units; then run_units tsan build/san-thread/tests; fi
+  if build thread SANITIZE=thread binaries units; then
+    run_units tsan build/san-thread/tests
+    sanitized="${sanitized:-} thread"
+  fi
   for script in tests/integration/*.sh; do
     [ "$(basename "$script")" = lib.sh ] && continue
-    [ -e "$script" ] || continue
-    name=$(basename "$script" .sh); log=$logs/integration-$name.log
-    timeout 300 bash "$script" >"$log" 2>&1
-    code=$?
-    ok=$(grep -ac '^ok ' "$log"); bad=$(grep -ac '^not ok ' "$log")
-    [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-    [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ] && bad=1
-    passed=$((passed + ok))
-    if [ "$bad" -gt 0 ]; then
-      fail "integration $name ($log)" "$bad"; say "FAIL integration $name"; grep -a '^not ok ' "$log" | head; tail -5 "$log"
-    else say "ok   integration $name: $ok"; fi
+    run_script "$(basename "$script" .sh)" "$script"
+  done
+  # The server under sanitizers, shorter.
+  for san in ${sanitized:-}; do
+    run_script "server-$san" tests/integration/server.sh XINYI_BUILD=build/san-"$san" SERVER_QUICK=1
+    run_script "crash-$san" tests/integration/crash.sh XINYI_BUILD=build/san-"$san" CRASH_ROUNDS=3
   done
   if FUZZ_SECONDS=${FUZZ_SECONDS:-5} tests/fuzz.sh >"$logs/fuzz.log" 2>&1; then
     n=$(grep -c '^ok ' "$logs/fuzz.log"); passed=$((passed + n)); say "ok   fuzz: $n targets"

@@ -39,7 +39,13 @@ start_server() {
   not_ok "the server starts" "$(tail -5 "$server_log")"
   finish
 }
-kill_server() { kill -KILL "$server_pid" 2>/dev/null; wait "$server_pid" 2>/dev/null; server_pid=; }
+# kill_server: kill -9; a server that had ended before (a sanitizer's report, say) is a failure.
+kill_server() {
+  local code
+  kill -KILL "$server_pid" 2>/dev/null; wait "$server_pid" 2>/dev/null; code=$?
+  server_pid=
+  [ "$code" -eq 137 ] || not_ok "the server lives until it is killed" "exit $code; $(tail -20 "$server_log")"
+}
 # stop_server: SIGTERM; sets stop_code.
 stop_server() { kill -TERM "$server_pid"; wait "$server_pid"; stop_code=$?; server_pid=; }
 
