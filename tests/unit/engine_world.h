@@ -142,6 +142,24 @@ static inline policy_moment world_moment(const world *w) {
     return (policy_moment){.now_ms = w->now_ms, .day = clock_day_of_ms(w->now_ms)};
 }
 
+/* Subjects: 1 a retailer of grade A, 2 of grade AAA, 3 unrated, 4 suspended, 5 a generator of grade A (exempt), 6 of
+ * grade B, 7 without a role. 1, 2, 3, 4, 5, 6 have a deposit of 1,000,000 fen. */
+static inline void world_populate(world *w) {
+    world_open(w);
+    world_begin(w);
+    cr_assert_eq(world_activate(w, HELP_POLICY, 1), STATUS_OK);
+    world_subject(w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
+    world_subject(w, 2, PROFILE_ROLE_RETAILER, MARKET_AAA);
+    world_subject(w, 3, PROFILE_ROLE_RETAILER, MARKET_UNRATED);
+    world_subject(w, 4, PROFILE_ROLE_RETAILER, MARKET_A);
+    cr_assert_eq(world_set_flags(w, 4, FIELD_suspended, PROFILE_FLAG_SUSPENDED), STATUS_OK);
+    world_subject(w, 5, PROFILE_ROLE_GENERATOR, MARKET_A);
+    world_subject(w, 6, PROFILE_ROLE_GENERATOR, MARKET_B);
+    world_subject(w, 7, 0, MARKET_A);
+    for (uint32_t n = 1; n <= 6; n++) cr_assert_eq(world_pledge(w, n, n, 1000000, UINT32_MAX).status, STATUS_OK);
+    world_commit(w);
+}
+
 /* What a reader sees. */
 static inline quota world_quota(const world *w, uint32_t n) {
     quota_request r = {.subject = help_subject(n), .program = PROGRAM_POWER, .purpose = PURPOSE_POWER_TRADING};

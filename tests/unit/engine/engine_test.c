@@ -8,24 +8,6 @@
 
 #define HOUR_OF(ms) ((uint32_t)((ms) / CLOCK_MS_PER_HOUR))
 
-/* Subjects: 1 a retailer of grade A, 2 of grade AAA, 3 unrated, 4 suspended, 5 a generator of grade A (exempt), 6 of
- * grade B, 7 without a role. 1, 2, 3, 4, 5, 6 have a deposit of 1,000,000 fen. */
-static void populate(world *w) {
-    world_open(w);
-    world_begin(w);
-    cr_assert_eq(world_activate(w, HELP_POLICY, 1), STATUS_OK);
-    world_subject(w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
-    world_subject(w, 2, PROFILE_ROLE_RETAILER, MARKET_AAA);
-    world_subject(w, 3, PROFILE_ROLE_RETAILER, MARKET_UNRATED);
-    world_subject(w, 4, PROFILE_ROLE_RETAILER, MARKET_A);
-    cr_assert_eq(world_set_flags(w, 4, FIELD_suspended, PROFILE_FLAG_SUSPENDED), STATUS_OK);
-    world_subject(w, 5, PROFILE_ROLE_GENERATOR, MARKET_A);
-    world_subject(w, 6, PROFILE_ROLE_GENERATOR, MARKET_B);
-    world_subject(w, 7, 0, MARKET_A);
-    for (uint32_t n = 1; n <= 6; n++) cr_assert_eq(world_pledge(w, n, n, 1000000, UINT32_MAX).status, STATUS_OK);
-    world_commit(w);
-}
-
 /* ------------------------------------------------------------------ groups */
 
 Test(engine, nothing_is_visible_before_it_is_published) {
@@ -55,7 +37,7 @@ Test(engine, nothing_is_visible_before_it_is_published) {
 
 Test(engine, an_aborted_group_never_was) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_id kept = world_reserve(&w, 1, 100, 0);
     world_commit(&w);
@@ -93,7 +75,7 @@ Test(engine, an_aborted_group_never_was) {
 
 Test(engine, an_empty_group_changes_nothing) {
     world w;
-    populate(&w);
+    world_populate(&w);
     size_t before = w.log.size;
     world_begin(&w);
     cr_assert_eq(txn_size(w.t), 0);
@@ -106,7 +88,7 @@ Test(engine, an_empty_group_changes_nothing) {
 
 Test(engine, later_entries_see_earlier_ones) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_result r = world_do(&w, OPERATION_RESERVE, 1, 1000000);
     cr_assert(r.status == STATUS_OK && r.available_fen == 30000 && r.warning == 2 && r.account_version == 2);
@@ -124,7 +106,7 @@ Test(engine, later_entries_see_earlier_ones) {
 
 Test(engine, an_activated_policy_counts_within_its_group) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation op = world_operation(&w, OPERATION_ENERGY, 1, 10000000); /* 8 billion fen required */
     cr_assert_eq(world_operate(&w, &op).status, STATUS_OK);
@@ -140,7 +122,7 @@ Test(engine, an_activated_policy_counts_within_its_group) {
 
 Test(engine, policy_versions_rise) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     cr_assert_eq(world_activate(&w, HELP_POLICY, 1), STATUS_VERSION_CONFLICT);
     cr_assert_eq(world_activate(&w, HELP_POLICY, 0), STATUS_VERSION_CONFLICT);
@@ -157,7 +139,7 @@ Test(engine, policy_versions_rise) {
 
 Test(engine, the_clock_never_steps_back) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation op = world_operation(&w, OPERATION_RESERVE, 1, 5);
     op.ttl_ms = 1000;
@@ -293,7 +275,7 @@ Test(engine, aborted_groups_use_up_no_room) {
 
 Test(engine, every_refusal_of_a_reservation) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     static const struct {
         uint32_t subject;
@@ -340,7 +322,7 @@ Test(engine, every_refusal_of_a_reservation) {
 
 Test(engine, what_is_not_kept) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation op = world_operation(&w, OPERATION_RESERVE, 1, 5), bad = op;
     bad.to_hour = 1;
@@ -361,7 +343,7 @@ Test(engine, what_is_not_kept) {
 
 Test(engine, the_same_id_gives_the_same_answer) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation granted = world_operation(&w, OPERATION_RESERVE, 1, 1000), other = granted;
     operation refused = world_operation(&w, OPERATION_RESERVE, 1, 5000000);
@@ -392,7 +374,7 @@ Test(engine, the_same_id_gives_the_same_answer) {
 
 Test(engine, a_reservation_is_resolved_once) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_id a = world_reserve(&w, 1, 1000, 0), b = world_reserve(&w, 1, 500, 0), c = world_reserve(&w, 1, 70, 0);
     operation refused = world_operation(&w, OPERATION_RESERVE, 1, 99999999);
@@ -437,7 +419,7 @@ Test(engine, a_reservation_is_resolved_once) {
 
 Test(engine, reducing_works_whatever_happens_to_the_subject) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_id a = world_reserve(&w, 1, 1000, 3600000), b = world_reserve(&w, 1, 500, 3600000);
     cr_assert_eq(world_set_flags(&w, 1, FIELD_suspended, PROFILE_FLAG_SUSPENDED), STATUS_OK);
@@ -464,7 +446,7 @@ Test(engine, reducing_works_whatever_happens_to_the_subject) {
 
 Test(engine, withdrawing_is_no_way_out_of_exposure) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     (void)world_reserve(&w, 1, 900000, 0);
     cr_assert_eq(world_pledge(&w, 1, 50, 500000, UINT32_MAX).status, STATUS_OK);
@@ -482,7 +464,7 @@ Test(engine, withdrawing_is_no_way_out_of_exposure) {
 
 Test(engine, an_expired_bond_leaves_the_limit_at_its_hour) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     uint32_t end = HOUR_OF(WORLD_START) + 2;
     cr_assert_eq(world_pledge(&w, 1, 50, 1000000, end).status, STATUS_OK);
@@ -507,7 +489,7 @@ Test(engine, an_expired_bond_leaves_the_limit_at_its_hour) {
 
 Test(engine, a_reservation_ends_at_its_millisecond) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_id a = world_reserve(&w, 1, 1000000, 5000), b = world_reserve(&w, 1, 30000, 5001);
     world_commit(&w);
@@ -533,7 +515,7 @@ Test(engine, a_reservation_ends_at_its_millisecond) {
 
 Test(engine, an_aborted_expiry_comes_again) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     (void)world_reserve(&w, 1, 1000, 5000);
     world_commit(&w);
@@ -555,7 +537,7 @@ Test(engine, an_aborted_expiry_comes_again) {
 Test(engine, a_long_stop_is_caught_up_in_full_groups) {
     enum { SUBJECTS = 9000, EACH = 2 };
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     for (uint32_t n = 100; n < 100 + SUBJECTS; n++) {
         world_subject(&w, n, PROFILE_ROLE_RETAILER, MARKET_A);
@@ -641,46 +623,6 @@ Test(engine, resolved_operations_are_forgotten_after_their_time) {
     world_close(&w);
 }
 
-/* Stored records come back in the order of their ids; what is forgotten first is a matter of age. */
-Test(engine, a_recovered_engine_forgets_the_oldest_first) {
-    enum { N = 50 };
-    world w = {.e = world_engine(60000), .now_ms = WORLD_START, .next_id = 1};
-    cr_assert_eq(txn_create(w.e, &w.t), STATUS_OK);
-    operation_id ids[N];
-    size_t ends[N];
-    world_begin(&w);
-    world_subject(&w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
-    world_commit(&w);
-    size_t first = w.log.size;
-    for (unsigned i = 0; i < N; i++) {
-        w.now_ms += 1000;
-        world_begin(&w);
-        operation op = world_operation(&w, OPERATION_SETTLE, 1, 5);
-        (void)world_operate(&w, &op);
-        world_commit(&w);
-        ids[i] = op.id;
-        ends[i] = w.log.size;
-    }
-    world v = {.e = world_engine(60000), .now_ms = WORLD_START + 60000 + N / 2 * 1000};
-    cr_assert_eq(world_apply(v.e, w.log.data, first), STATUS_OK);
-    for (unsigned i = N; i-- > 0;) {
-        size_t from = i == 0 ? first : ends[i - 1];
-        cr_assert_eq(world_apply(v.e, w.log.data + from, ends[i] - from), STATUS_OK);
-    }
-    cr_assert_eq(engine_recovered(v.e), STATUS_OK);
-    cr_assert_eq(txn_create(v.e, &v.t), STATUS_OK);
-    world_begin(&v);
-    world_commit(&v);
-    world_begin(&v);
-    operation_entry entry;
-    for (unsigned i = 0; i < N; i++)
-        cr_assert_eq(txn_outcome(v.t, &ids[i], &entry), i < N / 2 ? STATUS_UNKNOWN_OPERATION : STATUS_OK,
-                     "operation %u", i);
-    txn_abort(v.t);
-    world_close(&v);
-    world_close(&w);
-}
-
 Test(engine, forgetting_keeps_pace) {
     world w = {.e = world_engine(1000), .now_ms = WORLD_START, .next_id = 1};
     cr_assert_eq(txn_create(w.e, &w.t), STATUS_OK);
@@ -699,228 +641,11 @@ Test(engine, forgetting_keeps_pace) {
     world_close(&w);
 }
 
-/* ------------------------------------------------------------------ recovery */
-
-/* A little of everything, over several groups. */
-static void live(world *w) {
-    populate(w);
-    for (unsigned group = 0; group < 40; group++) {
-        w->now_ms += 7000;
-        world_begin(w);
-        operation_id a = world_reserve(w, 1 + group % 2, 1000 + group, 60000);
-        operation_id b = world_reserve(w, 2, 50, 5000);
-        operation_id c = world_reserve(w, 5, 5000, 0);
-        if (group % 3 == 0) (void)world_resolve(w, OPERATION_COMMIT, 1 + group % 2, 0, a);
-        if (group % 4 == 0) (void)world_resolve(w, OPERATION_RELEASE, 2, 0, b);
-        if (group % 5 == 0) (void)world_resolve(w, OPERATION_COMMIT, 5, 17, c);
-        (void)world_do(w, OPERATION_SETTLE, 5, 3);
-        (void)world_do(w, OPERATION_ENERGY, 1 + group % 6, group * 1000);
-        (void)world_pledge(w, 6, 100 + group, 10 + group, HOUR_OF(w->now_ms) + 1 + group);
-        world_subject(w, 200 + group, PROFILE_ROLE_USER, group % 6);
-        if (group == 20) cr_assert_eq(world_activate(w, HELP_POLICY, 9), STATUS_OK);
-        world_commit(w);
-    }
-}
-
-static void expect_recovery(const world *w, const uint8_t *bytes, size_t length, const uint8_t *more,
-                            size_t more_length) {
-    engine *fresh = world_engine(0);
-    cr_assert_eq(world_apply(fresh, bytes, length), STATUS_OK);
-    cr_assert_eq(world_apply(fresh, more, more_length), STATUS_OK);
-    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
-    world_check(fresh);
-    world_same(w->e, fresh);
-    txn *t;
-    cr_assert_eq(txn_create(fresh, &t), STATUS_OK);
-    txn_begin(w->t, w->now_ms);
-    txn_begin(t, w->now_ms);
-    for (uint64_t id = 1; id < w->next_id; id++) {
-        operation_entry x, y;
-        operation_id name = world_id(id);
-        status expected = txn_outcome(w->t, &name, &x);
-        cr_assert_eq(txn_outcome(t, &name, &y), expected);
-        if (expected == STATUS_OK) cr_assert_arr_eq(&x, &y, sizeof x);
-    }
-    txn_abort(w->t);
-    txn_abort(t);
-    txn_destroy(&t);
-    engine_destroy(&fresh);
-}
-
-Test(engine, the_changes_are_the_state) {
-    world w;
-    live(&w);
-    expect_recovery(&w, w.log.data, w.log.size, NULL, 0);
-    world_close(&w);
-}
-
-/* Replaying a log over a newer checkpoint repeats a suffix; every such repetition must be harmless. */
-Test(engine, changes_may_be_applied_again) {
-    world w;
-    live(&w);
-    expect_recovery(&w, w.log.data, w.log.size, w.log.data, w.log.size);
-    size_t at = 0, records = 0;
-    change c;
-    while (change_next(w.log.data, w.log.size, &at, &c) == STATUS_OK)
-        if (records++ % 37 == 0) expect_recovery(&w, w.log.data, w.log.size, w.log.data + at, w.log.size - at);
-    world_close(&w);
-}
-
-Test(engine, a_recovered_engine_goes_on_as_the_old_one_would) {
-    world w;
-    live(&w);
-    world v = {.e = world_engine(0), .now_ms = w.now_ms, .next_id = w.next_id};
-    cr_assert_eq(world_apply(v.e, w.log.data, w.log.size), STATUS_OK);
-    cr_assert_eq(engine_recovered(v.e), STATUS_OK);
-    cr_assert_eq(txn_create(v.e, &v.t), STATUS_OK);
-    for (unsigned group = 0; group < 30; group++) {
-        w.now_ms += 9000;
-        v.now_ms += 9000;
-        world_begin(&w);
-        world_begin(&v);
-        for (uint32_t n = 1; n <= 8; n++) {
-            operation_result x = world_do(&w, OPERATION_RESERVE, n, 10 + group);
-            operation_result y = world_do(&v, OPERATION_RESERVE, n, 10 + group);
-            cr_assert_arr_eq(&x, &y, sizeof x);
-        }
-        world_commit(&w);
-        world_commit(&v);
-        world_same(w.e, v.e);
-    }
-    world_close(&w);
-    world_close(&v);
-}
-
-Test(engine, damaged_records_are_refused_and_change_nothing) {
-    world w;
-    live(&w);
-    engine *fresh = world_engine(0);
-    size_t at = 0, refused = 0;
-    change c;
-    bool seen[CHANGE_TABLE_END] = {false};
-    while (change_next(w.log.data, w.log.size, &at, &c) == STATUS_OK) {
-        if (seen[c.table] || c.removed) continue;
-        seen[c.table] = true;
-        uint8_t value[512], key[LIMIT_KEY_BYTES];
-        cr_assert_leq(c.value_length, sizeof value * 64);
-        if (c.value_length > sizeof value) continue;
-        change bad = c;
-        for (size_t length = 0; length < c.value_length; length++) {
-            bad.value_length = length;
-            cr_assert_eq(engine_apply(fresh, &bad), STATUS_CORRUPT, "table %d cut to %zu", c.table, length);
-        }
-        memcpy(value, c.value, c.value_length);
-        bad = c;
-        bad.value = value;
-        value[0]++;
-        cr_assert_eq(engine_apply(fresh, &bad), STATUS_CORRUPT, "unknown image version");
-        bad = c;
-        for (size_t i = 0; i < c.key_length && c.table != CHANGE_POLICIES; i++) {
-            memcpy(key, c.key, c.key_length);
-            key[i] ^= 1;
-            bad.key = key;
-            cr_assert_eq(engine_apply(fresh, &bad), STATUS_CORRUPT, "table %d key byte %zu", c.table, i);
-        }
-        bad = c;
-        bad.key_length--;
-        cr_assert_eq(engine_apply(fresh, &bad), STATUS_CORRUPT);
-        if (c.table != CHANGE_OPERATIONS) {
-            bad = c;
-            bad.removed = true;
-            bad.value = NULL;
-            bad.value_length = 0;
-            cr_assert_eq(engine_apply(fresh, &bad), STATUS_CORRUPT);
-        }
-        refused++;
-    }
-    cr_assert_geq(refused, 3);
-    cr_assert_eq(engine_apply(fresh, &(change){.table = CHANGE_STATE, .key = (const uint8_t *)"x", .key_length = 1}),
-                 STATUS_CORRUPT);
-    engine *empty = world_engine(0);
-    world_same(fresh, empty);
-    world_same(empty, fresh);
-    engine_destroy(&empty);
-    engine_destroy(&fresh);
-    world_close(&w);
-}
-
-Test(engine, money_that_does_not_add_up_is_corrupt) {
-    world w;
-    populate(&w);
-    world_begin(&w);
-    (void)world_reserve(&w, 1, 100, 0);
-    world_commit(&w);
-    for (unsigned skip = CHANGE_ACCOUNTS; skip <= CHANGE_OPERATIONS; skip++) {
-        engine *fresh = world_engine(0);
-        size_t at = 0;
-        change c;
-        while (change_next(w.log.data, w.log.size, &at, &c) == STATUS_OK)
-            if (c.table != skip) cr_assert_eq(engine_apply(fresh, &c), STATUS_OK);
-        cr_assert_eq(engine_recovered(fresh), STATUS_CORRUPT);
-        char problem[256] = "";
-        cr_assert_not(engine_check(fresh, problem, sizeof problem));
-        cr_assert_neq(problem[0], '\0');
-        engine_destroy(&fresh);
-    }
-    world_close(&w);
-}
-
-Test(engine, policies_that_no_longer_compile_leave_the_empty_set) {
-    world w;
-    populate(&w);
-    world_begin(&w);
-    policy_file broken = {.name = "power.yaml", .text = HELP_POLICY_BROKEN, .length = strlen(HELP_POLICY_BROKEN)};
-    cr_assert_eq(txn_activate(w.t, help_policy(HELP_POLICY, 4), &broken, 1), STATUS_OK);
-    world_commit(&w);
-    engine *fresh = world_engine(0);
-    cr_assert_eq(world_apply(fresh, w.log.data, w.log.size), STATUS_OK);
-    cr_assert_eq(engine_recovered(fresh), STATUS_POLICY_INVALID);
-    world_check(fresh);
-    cr_assert_eq(policy_count(engine_policy(fresh)), 0);
-    cr_assert_eq(engine_policy_newest(fresh), 4);
-    txn *t;
-    cr_assert_eq(txn_create(fresh, &t), STATUS_OK);
-    txn_begin(t, w.now_ms);
-    cr_assert_eq(txn_activate(t, help_policy(HELP_POLICY, 4), NULL, 0), STATUS_VERSION_CONFLICT);
-    cr_assert_eq(txn_activate(t, help_policy(HELP_POLICY, 5), NULL, 0), STATUS_OK);
-    txn_abort(t);
-    txn_destroy(&t);
-    engine_destroy(&fresh);
-    world_close(&w);
-}
-
-Test(engine, another_seed_is_noticed) {
-    world w;
-    populate(&w);
-    engine_options options = {.max_subjects = 1000, .max_accounts = 1000, .seed = WORLD_SEED + 1};
-    engine *other;
-    cr_assert_eq(engine_create(&options, &other), STATUS_OK);
-    cr_assert_eq(world_apply(other, w.log.data, w.log.size), STATUS_CORRUPT);
-    engine_destroy(&other);
-    world_close(&w);
-}
-
-Test(engine, policies_too_large_to_store_are_refused) {
-    world w;
-    world_open(&w);
-    char *text = malloc(LIMIT_RECORD_BYTES);
-    memset(text, '#', LIMIT_RECORD_BYTES);
-    policy_file files[2] = {{.name = "a.yaml", .text = text, .length = LIMIT_RECORD_BYTES / 2},
-                            {.name = "b.yaml", .text = text, .length = LIMIT_RECORD_BYTES / 2}};
-    world_begin(&w);
-    cr_assert_eq(txn_activate(w.t, help_policy(HELP_POLICY, 1), files, 2), STATUS_TOO_LARGE);
-    files[1].length -= 64;
-    cr_assert_eq(txn_activate(w.t, help_policy(HELP_POLICY, 1), files, 2), STATUS_OK);
-    world_commit(&w);
-    free(text);
-    world_close(&w);
-}
-
 /* ------------------------------------------------------------------ readers */
 
 Test(engine, decisions_answer_entry_by_entry) {
     world w;
-    populate(&w);
+    world_populate(&w);
     enum { N = 300 };
     decision_request requests[N];
     decision out[N];
@@ -950,7 +675,7 @@ Test(engine, decisions_answer_entry_by_entry) {
 
 Test(engine, quotas_answer_entry_by_entry) {
     world w;
-    populate(&w);
+    world_populate(&w);
     enum { N = 150 };
     quota_request requests[N];
     quota out[N];
@@ -1017,7 +742,7 @@ static void *read_on(void *context) {
 
 Test(engine, readers_run_beside_the_writer) {
     world w;
-    populate(&w);
+    world_populate(&w);
     world_begin(&w);
     operation_id open = world_reserve(&w, 1, 1000, 3600000);
     world_commit(&w);
