@@ -19,6 +19,7 @@
 #include "server/server.h"
 
 #include <event2/event.h>
+#include <pthread.h>
 
 #define INPUT_BYTES (64u << 10)  /* one read */
 #define OUTPUT_TURN (256u << 10) /* output of one turn before it is written in the middle */
