@@ -41,6 +41,11 @@ CPPFLAGS += -I. -I$(B)/gen -D_GNU_SOURCE $(PKG_CFLAGS)
 CFLAGS += -std=c17 -g $(OPT) $(WARN) $(SANFLAGS) -fPIC -fvisibility=hidden -pthread
 LDFLAGS += $(SANFLAGS) -pthread
 
+# The server's allocator: folding allocates and frees tens of megabytes on other threads, and the C library's arenas keep
+# what jemalloc gives back (measured after importing 5 M subjects: 126 bytes a subject with it against 81).
+ifeq ($(SANITIZE),)
+LIB_alloc    := -ljemalloc
+endif
 LIB_base     := -lurcu-qsbr -lurcu-common
 LIB_engine   := -lxxhash -lyaml
 LIB_protocol := -lxxhash
@@ -140,7 +145,7 @@ link_sys  = $(foreach u,$(USES_$(1)),$(LIB_$(u)))
 
 $(B)/xinyid: $(B)/obj/server/main.o $(call link_libs,server)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,server)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,server) $(LIB_alloc)
 
 $(B)/xinyi: $(B)/obj/client/cli/main.o $(call link_libs,cli)
 	$(call say,LD,$@)

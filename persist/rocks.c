@@ -69,7 +69,7 @@ static void set_general(rocksdb_options_t *o) {
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_recycle_log_file_num(o, 0);
     rocksdb_options_set_max_total_wal_size(o, 128 * MIB);
-    rocksdb_options_set_db_write_buffer_size(o, 96 * MIB);
+    rocksdb_options_set_db_write_buffer_size(o, 64 * MIB);
     rocksdb_options_set_max_open_files(o, 512);
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_set_max_manifest_file_size(o, 8 * MIB);
@@ -117,7 +117,7 @@ status rocks_init(rocks *r, char *problem, size_t room) {
     rocksdb_get_options_from_string(base, "track_and_verify_wals_in_manifest=true", r->general, &error);
     rocksdb_options_destroy(base);
     r->cache = rocksdb_cache_create_lru(16 * MIB);
-    r->log = family_options(r, 64 << 10, 32 * MIB, 3);
+    r->log = family_options(r, 64 << 10, 16 * MIB, 3);
 
     r->table = family_options(r, 16 << 10, 8 * MIB, 2);
     rocksdb_options_set_compression(r->table, rocksdb_lz4_compression);

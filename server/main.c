@@ -19,6 +19,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Read by jemalloc, if the program is linked with it: memory that is not used goes back to the system after a second.
+ */
+extern const char *malloc_conf __attribute__((visibility("default")));
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:4";
+
 static log_level level_of(const char *name) {
     return strcmp(name, "debug") == 0   ? LOG_DEBUG
            : strcmp(name, "warn") == 0  ? LOG_WARN

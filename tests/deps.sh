@@ -4,7 +4,7 @@ set -euo pipefail
 packages=(
   build-essential pkg-config git clang clang-format llvm libclang-rt-14-dev   # build; clang is for fuzzing and format
   libevent-dev libxxhash-dev librocksdb-dev libyaml-dev libssl-dev libjansson-dev libcsv-dev liburcu-dev
-  libsmartcols-dev libcriterion-dev jq
+  libsmartcols-dev libjemalloc-dev libcriterion-dev jq
 )
 missing=()
 for p in "${packages[@]}"; do
