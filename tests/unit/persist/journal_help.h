@@ -47,9 +47,11 @@ static inline int help_remove_entry(const char *path, const struct stat *info, i
 
 static inline void help_remove(const char *path) { nftw(path, help_remove_entry, 16, FTW_DEPTH | FTW_PHYS); }
 
-/* A directory that does not exist yet, inside one of its own. help_remove_parent takes both away. */
+/* A directory that does not exist yet, inside one of its own. help_remove_parent takes both away. In memory if nobody
+ * says otherwise: opening a database is mostly waiting for the disk, and a killed process needs none to be survived. */
 static inline char *help_directory(void) {
     const char *base = getenv("TMPDIR");
+    if (base == NULL && access("/dev/shm", W_OK) == 0) base = "/dev/shm";
     char *path = malloc(HELP_ROOM);
     cr_assert_not_null(path);
     snprintf(path, HELP_ROOM - 8, "%s/xinyi-journal-XXXXXX", base != NULL ? base : P_tmpdir);
