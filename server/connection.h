@@ -36,11 +36,12 @@ typedef struct pending_frame {
 
 /* Lookups of one kind, gathered over frames, answered together: one prefetch pass over all of them. */
 typedef struct lookup_batch {
-    uint8_t type; /* MESSAGE_DECIDE or MESSAGE_QUOTA_CHECK; 0 empty */
+    uint8_t type; /* MESSAGE_DECIDE, MESSAGE_QUOTA_CHECK or MESSAGE_GET; 0 empty */
     unsigned count, frame_count;
     union {
         decision_request decisions[LIMIT_BATCH];
         quota_request quotas[LIMIT_BATCH];
+        wire_get gets[LIMIT_BATCH];
     };
     uint32_t offsets[LIMIT_BATCH]; /* where each reply entry goes, in worker output */
     pending_frame frames[FRAMES_PENDING];

@@ -1,4 +1,4 @@
-/* Requests that need no disk. Decisions and quota checks of all frames of a turn are gathered into batches of
+/* Requests that need no disk. Decisions, quota checks and profiles of all frames of a turn are gathered into batches of
  * LIMIT_BATCH, so that their cache misses overlap; replies are built in place in the worker's output. */
 #include "server/connection.h"
 
@@ -59,6 +59,22 @@ static void run_checks(worker *w) {
     }
 }
 
+static void run_gets(worker *w) {
+    lookup_batch *b = w->batch;
+    profile found[LIMIT_BATCH];
+    bool present[LIMIT_BATCH];
+    engine_profiles(w->server->engine, &b->gets[0].subject, sizeof b->gets[0], b->count, found, present);
+    for (unsigned i = 0; i < b->count; i++) {
+        const wire_get *asked = &b->gets[i];
+        wire_profile reply = {.status = (uint16_t)message_entry_status(MESSAGE_GET, asked)};
+        if (reply.status == STATUS_OK && purpose_name(asked->purpose) == NULL) reply.status = STATUS_BAD_PURPOSE;
+        if (reply.status == STATUS_OK && !present[i])
+            reply.status = subject_is_valid(&asked->subject) ? STATUS_UNKNOWN_SUBJECT : STATUS_BAD_SUBJECT;
+        if (reply.status == STATUS_OK) profile_encode(&found[i], reply.profile);
+        memcpy(w->output.data + b->offsets[i], &reply, sizeof reply);
+    }
+}
+
 /* Runs the lookups gathered so far; complete frames are finished, one that is still being filled stays open. */
 static void run_batch(worker *w) {
     lookup_batch *b = w->batch;
@@ -66,10 +82,11 @@ static void run_batch(worker *w) {
         b->count = 0;
         return;
     }
-    if (b->type == MESSAGE_DECIDE)
-        run_decisions(w);
-    else
-        run_checks(w);
+    switch (b->type) {
+    case MESSAGE_DECIDE: run_decisions(w); break;
+    case MESSAGE_QUOTA_CHECK: run_checks(w); break;
+    default: run_gets(w);
+    }
     b->count = 0;
 }
 
@@ -83,12 +100,12 @@ void reads_flush_batch(worker *w, connection *c) {
     b->type = 0;
 }
 
-/* Inlined into its two callers, where the lengths are constants and the copies are a few moves. */
+/* Inlined into its callers, where the lengths are constants and the copies are a few moves. */
 static inline __attribute__((always_inline)) void gather(connection *c, const frame_view *f, size_t request_length,
                                                          uint16_t reply_length) {
     worker *w = c->worker;
     lookup_batch *b = w->batch;
-    uint8_t *requests = (uint8_t *)b->decisions; /* the same place as b->quotas */
+    uint8_t *requests = (uint8_t *)b->decisions; /* the same place as the others */
     if (b->type != f->header.type || b->frame_count == FRAMES_PENDING) reads_flush_batch(w, c);
     b->type = f->header.type;
     size_t body_bytes = (size_t)f->header.entry_count * reply_length;
@@ -106,30 +123,6 @@ static inline __attribute__((always_inline)) void gather(connection *c, const fr
 /* ------------------------------------------------------------------ answered one frame at a time */
 
 #define CHUNK 64 /* profiles or quotas on the stack at once */
-
-static void get_profiles(connection *c, const frame_view *f) {
-    worker *w = c->worker;
-    size_t n = f->header.entry_count, body_bytes = n * sizeof(wire_profile), offset = open_frame(w, body_bytes);
-    if (offset == SIZE_MAX) return;
-    for (size_t at = 0; at < n; at += CHUNK) {
-        size_t part = n - at < CHUNK ? n - at : CHUNK;
-        wire_get asked[CHUNK];
-        profile found[CHUNK];
-        bool present[CHUNK];
-        for (size_t i = 0; i < part; i++)
-            memcpy(&asked[i], f->body + (at + i) * f->header.entry_length, sizeof asked[i]);
-        engine_profiles(w->server->engine, &asked[0].subject, sizeof asked[0], part, found, present);
-        for (size_t i = 0; i < part; i++) {
-            wire_profile reply = {.status = (uint16_t)message_entry_status(MESSAGE_GET, &asked[i])};
-            if (reply.status == STATUS_OK && purpose_name(asked[i].purpose) == NULL) reply.status = STATUS_BAD_PURPOSE;
-            if (reply.status == STATUS_OK && !subject_is_valid(&asked[i].subject)) reply.status = STATUS_BAD_SUBJECT;
-            if (reply.status == STATUS_OK && !present[i]) reply.status = STATUS_UNKNOWN_SUBJECT;
-            if (reply.status == STATUS_OK) profile_encode(&found[i], reply.profile);
-            memcpy(w->output.data + offset + FRAME_HEADER + (at + i) * sizeof reply, &reply, sizeof reply);
-        }
-    }
-    finish_frame(c, offset, reply_header(f, sizeof(wire_profile), (uint16_t)n), body_bytes);
-}
 
 static void fill_quota(const engine *e, const quota_request *asked, const quota *q, wire_quota_show *out) {
     *out = (wire_quota_show){.status = q->status,
@@ -298,6 +291,7 @@ void reads_handle(connection *c, const frame_view *f) {
     switch (f->header.type) {
     case MESSAGE_DECIDE: gather(c, f, sizeof(wire_decide), sizeof(wire_decision)); return;
     case MESSAGE_QUOTA_CHECK: gather(c, f, sizeof(wire_quota), sizeof(wire_quota_check)); return;
+    case MESSAGE_GET: gather(c, f, sizeof(wire_get), sizeof(wire_profile)); return;
     default: reads_flush_batch(w, c);
     }
     switch (f->header.type) {
@@ -306,7 +300,6 @@ void reads_handle(connection *c, const frame_view *f) {
     case MESSAGE_STATS: send_document(c, f, document_stats(w->server)); break;
     case MESSAGE_POLICY_INFO: send_document(c, f, document_policies(engine_policy(w->server->engine))); break;
     case MESSAGE_EXPLAIN: explain(c, f); break;
-    case MESSAGE_GET: get_profiles(c, f); break;
     case MESSAGE_SCAN:
     case MESSAGE_QUOTA_SCAN: scan(c, f); break;
     case MESSAGE_QUOTA_SHOW: show_quotas(c, f); break;
