@@ -309,6 +309,11 @@ status profile_parse_value(const profile_field *field, const char *text, size_t 
 void profile_init(profile *p, const subject_id *id) {
     *p = (profile){.id = *id, .public_score = PROFILE_UNRATED, .composite_score = PROFILE_UNRATED};
     for (int i = 0; i < PROFILE_SLOTS; i++) p->slots[i] = PROFILE_UNRATED;
+    if (subject_kind_of(id) == SUBJECT_PERSON) p->form = FORM_PERSON;
+}
+
+bool profile_form_fits(const profile *p) {
+    return (subject_kind_of(&p->id) == SUBJECT_PERSON) == (p->form == FORM_PERSON);
 }
 
 #define PROFILE_MEMBERS(X)                                                                                             \

@@ -185,8 +185,11 @@ const char *profile_format_value(const profile_field *field, int64_t value, char
 /* The inverse: "" or "-" or the missing name give PROFILE_MISSING; BAD_VALUE if not in the domain. */
 status profile_parse_value(const profile_field *field, const char *text, size_t length, int64_t *value) MUST_CHECK;
 
-/* A profile with nothing known: all missing, version 0. `form` and division are left unknown. */
+/* A profile with nothing known: all missing, version 0. Only the form of a natural person is known: the id tells. */
 void profile_init(profile *p, const subject_id *id);
+/* The id's kind decides who is a natural person: a person has the form `person` and nobody else has it. Rules that
+ * protect persons (consent) test the form, so no profile may get past this. */
+bool profile_form_fits(const profile *p);
 static inline uint32_t profile_version(const profile *p) { return p->seq >> 1; }
 
 /* Encoded form, PROFILE_SIZE bytes: the struct in little-endian, `side` zero and the writer bit clear. */

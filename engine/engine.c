@@ -59,6 +59,8 @@ static status apply_subject(engine *e, const change *record) {
     profile p;
     if (record->value_length != 1 + PROFILE_SIZE || record->value[0] != IMAGE_SUBJECT) return STATUS_CORRUPT;
     if (profile_decode(record->value + 1, &p, NULL) != STATUS_OK) return STATUS_CORRUPT;
+    /* Written before the form had to fit the id: the id is right. */
+    if (!profile_form_fits(&p)) p.form = subject_kind_of(&p.id) == SUBJECT_PERSON ? FORM_PERSON : FORM_UNKNOWN;
     return fits_key(e->subjects, record, &p.id) ? store_load(e->subjects, &p) : STATUS_CORRUPT;
 }
 

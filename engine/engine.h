@@ -135,7 +135,8 @@ static_assert(sizeof(profile_put) == 80, "as on the wire");
 
 /* OK with the new version (unchanged if nothing changed), or in this order BAD_ENTRY (unknown or contradicting flags:
  * PUT_CREATE with one of the others), BAD_FIELD (a field that is unknown or that sources may not write), BAD_SUBJECT
- * (the kind), EXISTS, UNKNOWN_SUBJECT, VERSION_CONFLICT (an unknown subject has version 0); or NO_MEMORY, CAPACITY. The
+ * (the kind), EXISTS, UNKNOWN_SUBJECT, VERSION_CONFLICT (an unknown subject has version 0), BAD_VALUE (always of the
+ * field `form`: with the fields merged it would not fit the id, profile_form_fits); or NO_MEMORY, CAPACITY. The
  * profile's own validity is the decoder's to check. */
 status txn_put(txn *t, const profile_put *put, uint32_t *version);
 

@@ -81,8 +81,8 @@ static bool profiles_check(const engine *e, char *problem, size_t room) {
             uint8_t image[PROFILE_SIZE];
             profile again;
             profile_encode(&batch[i], image);
-            if (profile_decode(image, &again, NULL) == STATUS_OK) continue;
-            snprintf(problem, room, "a profile has a value outside its domain");
+            if (profile_decode(image, &again, NULL) == STATUS_OK && profile_form_fits(&batch[i])) continue;
+            snprintf(problem, room, "a profile has a value outside its domain, or a form that is not its id's");
             return false;
         }
     return true;

@@ -228,6 +228,7 @@ status txn_put(txn *t, const profile_put *put, uint32_t *version) {
     if (code != STATUS_OK) return code;
     after = before;
     profile_merge(&after, &put->fields, put->mask);
+    if (!profile_form_fits(&after)) return STATUS_BAD_VALUE;
     if (known && memcmp(&after, &before, sizeof after) == 0) return STATUS_OK;
     if (pending == NULL) code = add_profile(t, hash, !known, &pending);
     if (code != STATUS_OK) return code;

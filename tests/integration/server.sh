@@ -61,6 +61,27 @@ settings() {
   contains "quotes survive" "$(cat "$work/2.yaml")" "^data: 'it''s \"odd\": "
 }
 
+# ---- consent: the id decides who is a natural person, not what a source writes
+consent() {
+  local person=id:530000199001010011 company=uscc:91530000MA00TTT099
+  # without consent a person decides, and no amount is named
+  loan_of() { "$XINYI" evaluate --scenario loan --json "$1" | jq -r .outcome; }
+  check "a person is made without a form" "$XINYI" set "$person" public_grade=优 --create
+  equal "… and is one" "$("$XINYI" get "$person" --json | jq -r .form)" person
+  equal "no loan for a person who has not consented" "$(loan_of "$person")" review
+  local form
+  for form in - enterprise other; do
+    expect_exit "a person does not become $form" 1 "$XINYI" set "$person" form=$form
+    equal "… and has not consented" "$(loan_of "$person")" review
+  done
+  printf 'subject,form,public_grade\n%s,enterprise,优\n%s,,良\n%s,person,优\n' \
+    "$person" "$person" "$company" >"$work/forms.csv"
+  "$XINYI" import "$work/forms.csv" >/dev/null 2>"$work/forms.out"
+  equal "an import changes neither" "$(loan_of "$person") $("$XINYI" get "$company" --json 2>/dev/null | jq -r .form)" 'review null'
+  check "consent is what it takes" "$XINYI" set "$person" consent_loan=true
+  equal "a loan for a person who has consented" "$(loan_of "$person")" granted
+}
+
 # ---- what keeps a server from starting
 refusals() {
   refused "a second server on the data" 'cannot_open_data .*(in use|another process|locked)' --data "$work/data" --listen 127.0.0.1:0
@@ -214,6 +235,7 @@ disks() {
 [ -n "$quick" ] || settings
 start_server
 [ -n "$quick" ] || refusals
+[ -n "$quick" ] || consent
 hostile_clients
 contains "nothing but what was asked for is in the log" "$(grep -cE ' error ' "$server_log")" '^0$'
 stops_cleanly "stops after hostile clients"

@@ -34,6 +34,22 @@ static const profile_field *field_named(const char *name) {
     return f;
 }
 
+Test(profile, persons_and_nobody_else_have_the_form_person) {
+    profile p = some_profile();
+    cr_assert_eq(p.form, FORM_UNKNOWN);
+    for (unsigned f = 0; f <= FORM_OTHER; f++) {
+        p.form = (uint8_t)f;
+        cr_expect_eq(profile_form_fits(&p), f != FORM_PERSON, "form %u", f);
+    }
+    subject_id person = {{SUBJECT_PERSON}};
+    profile_init(&p, &person);
+    cr_assert_eq(p.form, FORM_PERSON);
+    for (unsigned f = 0; f <= FORM_OTHER; f++) {
+        p.form = (uint8_t)f;
+        cr_expect_eq(profile_form_fits(&p), f == FORM_PERSON, "form %u", f);
+    }
+}
+
 /* ------------------------------------------------------------------ the schema */
 
 Test(profile, the_schema_is_sound) {

@@ -92,6 +92,45 @@ Test(engine_recovery, a_recovered_engine_goes_on_as_the_old_one_would) {
     world_close(&v);
 }
 
+/* Data of a time when the form was whatever a source had written. */
+Test(engine_recovery, the_form_of_stored_profiles_fits_their_ids) {
+    world w;
+    world_open(&w);
+    world_begin(&w);
+    for (uint32_t n = 0; n <= FORM_OTHER; n++) world_subject(&w, n, 0, MARKET_A);
+    subject_id company;
+    cr_assert_eq(subject_parse("uscc:91530000MA00TTT099", 23, 20000, &company).verdict, SUBJECT_VALID);
+    profile_put put = {.mask = 0};
+    profile_init(&put.fields, &company);
+    uint32_t version;
+    cr_assert_eq(txn_put(w.t, &put, &version), STATUS_OK);
+    world_commit(&w);
+    engine *fresh = world_engine(0);
+    size_t at = 0;
+    change c;
+    for (uint8_t n = 0; change_next(w.log.data, w.log.size, &at, &c) == STATUS_OK; n++) {
+        uint8_t value[1 + PROFILE_SIZE];
+        cr_assert_eq(c.value_length, sizeof value);
+        memcpy(value, c.value, sizeof value);
+        value[1 + offsetof(profile, form)] = n <= FORM_OTHER ? n : FORM_PERSON;
+        c.value = value;
+        cr_assert_eq(engine_apply(fresh, &c), STATUS_OK);
+    }
+    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
+    world_check(fresh);
+    profile p;
+    for (uint32_t n = 0; n <= FORM_OTHER; n++) {
+        subject_id id = help_subject(n);
+        cr_assert(engine_profile(fresh, &id, &p));
+        cr_assert_eq(p.form, FORM_PERSON);
+        cr_assert_eq(p.market_grade, MARKET_A);
+    }
+    cr_assert(engine_profile(fresh, &company, &p));
+    cr_assert_eq(p.form, FORM_UNKNOWN);
+    engine_destroy(&fresh);
+    world_close(&w);
+}
+
 Test(engine_recovery, damaged_records_are_refused_and_change_nothing) {
     world w;
     live(&w);

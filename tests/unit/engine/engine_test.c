@@ -206,6 +206,74 @@ Test(engine, puts_merge_and_count_versions) {
     world_close(&w);
 }
 
+/* Kind 1 is a person: a registration number of a made-up company. */
+static subject_id entity(void) {
+    subject_id id;
+    cr_assert_eq(subject_parse("uscc:91530000MA00TTT099", 23, 20000, &id).verdict, SUBJECT_VALID);
+    return id;
+}
+
+static status put_form(world *w, subject_id id, uint64_t mask, unsigned form) {
+    profile_put p = {.mask = mask};
+    profile_init(&p.fields, &id);
+    p.fields.form = (uint8_t)form;
+    uint32_t version;
+    return txn_put(w->t, &p, &version);
+}
+
+static unsigned form_of(const world *w, subject_id id) {
+    profile p;
+    cr_assert(engine_profile(w->e, &id, &p));
+    return p.form;
+}
+
+/* Rules of consent test the form: nobody may become, or cease to be, a natural person by writing it. */
+Test(engine, the_id_decides_who_is_a_person) {
+    const uint64_t form = 1ull << FIELD_form;
+    world w;
+    world_open(&w);
+    world_begin(&w);
+    subject_id known = help_subject(1), other = help_subject(2), company = entity();
+    cr_assert_eq(put_form(&w, known, 0, FORM_ENTERPRISE), STATUS_OK, "outside of the mask it does not count");
+    cr_assert_eq(put_form(&w, company, 0, FORM_PERSON), STATUS_OK);
+    for (unsigned f = 0; f <= FORM_OTHER; f++) {
+        status person = f == FORM_PERSON ? STATUS_OK : STATUS_BAD_VALUE;
+        cr_assert_eq(put_form(&w, known, form, f), person, "form %u", f);
+        cr_assert_eq(put_form(&w, other, form, f), person, "form %u", f);
+        cr_assert_eq(put_form(&w, company, form, f), f == FORM_PERSON ? STATUS_BAD_VALUE : STATUS_OK, "form %u", f);
+    }
+    world_commit(&w);
+    cr_assert_eq(form_of(&w, known), FORM_PERSON);
+    cr_assert_eq(form_of(&w, other), FORM_PERSON);
+    cr_assert_eq(form_of(&w, company), FORM_OTHER);
+    world_close(&w);
+}
+
+/* A profile that is new has its form before any rule sees it. */
+Test(engine, a_person_of_whom_nothing_is_written_has_to_consent) {
+    static const char POLICY[] = "policy: p\nscenario: {name: loan, code: 1, title: T}\ntitle: T\n"
+                                 "effective: {from: 2026-01-01}\ntables:\n  - table: t\n    hit: first\n"
+                                 "    inputs: [form, consent_loan]\n    outputs: [outcome]\n    rows:\n"
+                                 "      - {id: R1, when: [person, false], then: [declined]}\n"
+                                 "      - {id: R2, when: ['-', '-'], then: [granted]}\n";
+    world w;
+    world_open(&w);
+    world_begin(&w);
+    policy_file file = {.name = "p.yaml", .text = POLICY, .length = sizeof POLICY - 1};
+    cr_assert_eq(txn_activate(w.t, help_policy(POLICY, 1), &file, 1), STATUS_OK);
+    subject_id id = help_subject(1), company = entity();
+    cr_assert_eq(put_form(&w, id, 0, 0), STATUS_OK);
+    cr_assert_eq(put_form(&w, company, 0, 0), STATUS_OK);
+    world_commit(&w);
+    decision_request asked[] = {{.subject = id, .scenario = 1, .purpose = PURPOSE_LOAN_REVIEW},
+                                {.subject = company, .scenario = 1, .purpose = PURPOSE_LOAN_REVIEW}};
+    decision got[2];
+    engine_decide(w.e, asked, 2, world_moment(&w), got);
+    cr_assert(got[0].status == STATUS_OK && got[0].outcome == OUTCOME_DECLINED);
+    cr_assert(got[1].status == STATUS_OK && got[1].outcome == OUTCOME_GRANTED);
+    world_close(&w);
+}
+
 Test(engine, a_full_store_refuses_the_entry_and_not_the_group) {
     engine_options options = {.max_subjects = 1000, .max_accounts = 10, .seed = WORLD_SEED};
     world w = {.now_ms = WORLD_START, .next_id = 1};
