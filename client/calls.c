@@ -77,8 +77,11 @@ static int call_many(xinyi *x, unsigned type, const encoder *e, size_t count, vo
                      void (*convert)(const uint8_t *, void *)) {
     int result = begin_call(x, e->a, e->b);
     call c = {.stride = stride, .convert = convert, .has_status = true};
-    size_t part = CALL_BYTES / message_find(type)->request_entry, at = 0;
+    const message_info *info = message_find(type);
+    size_t part = CALL_BYTES / info->request_entry, at = 0, room = (x->max_frame - FRAME_HEADER) / info->reply_entry;
     if (part > x->max_entries) part = x->max_entries;
+    if (part > info->max_entries) part = info->max_entries;
+    if (part > room) part = room; /* the answer has to fit as well */
     while (result == 0 && x->broken == 0 && c.status == 0 && at < count) {
         size_t n = count - at < part ? count - at : part;
         if (!call_part(x, type, e, at, n, &c, (uint8_t *)out + at * stride)) break;
@@ -127,6 +130,12 @@ int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_s
                      xinyi_quota *out) {
     encoder e = {encode_one_show, subjects, program, purpose};
     return call_many(x, MESSAGE_QUOTA_SHOW, &e, count, out, sizeof *out, decode_quota_show);
+}
+
+int xinyi_accounts(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                   xinyi_account_reply *out) {
+    encoder e = {encode_one_show, subjects, program, purpose};
+    return call_many(x, MESSAGE_QUOTA_ACCOUNT, &e, count, out, sizeof *out, decode_account_reply);
 }
 
 int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,

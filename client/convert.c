@@ -259,3 +259,10 @@ void decode_account(const uint8_t *wire, void *out) {
                                                .to_hour = w.instruments[i].to_hour,
                                                .kind = w.instruments[i].kind};
 }
+
+void decode_account_reply(const uint8_t *wire, void *out) {
+    static_assert(offsetof(wire_account_reply, key) == offsetof(wire_account, key), "an account, behind 8 bytes");
+    xinyi_account_reply *r = out;
+    memcpy(&r->status, wire, sizeof r->status);
+    decode_account(wire, &r->account);
+}

@@ -119,5 +119,6 @@ void decode_quota_answer(const uint8_t *wire, void *out);
 void decode_operation_reply(const uint8_t *wire, void *out);
 void decode_outcome(const uint8_t *wire, void *out);
 void decode_account(const uint8_t *wire, void *out);
+void decode_account_reply(const uint8_t *wire, void *out);
 
 #endif

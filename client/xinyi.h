@@ -290,6 +290,13 @@ typedef struct xinyi_account {
     uint32_t open_reservations, instrument_count;
     xinyi_instrument instruments[8];
 } xinyi_account;
+typedef struct xinyi_account_reply {
+    uint16_t status; /* 0; XINYI_NO_ACCOUNT of a known subject without one */
+    xinyi_account account;
+} xinyi_account_reply;
+/* Accounts with their instruments. */
+XINYI_API int xinyi_accounts(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                             xinyi_account_reply *out);
 /* A walk over all accounts, as xinyi_scan. */
 XINYI_API int xinyi_scan_accounts(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_account *out, size_t *count);
 

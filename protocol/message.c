@@ -45,6 +45,7 @@ const message_info *message_find(unsigned type) {
 #define LAYOUT_OPERATION_REPLY "211488888"
 #define LAYOUT_INSTRUMENT "88441zzzzzzz"
 #define LAYOUT_8(x) x x x x x x x x
+#define LAYOUT_ACCOUNT "s4" LAYOUT_8("8") "44" LAYOUT_8("zzzzz") LAYOUT_8(LAYOUT_INSTRUMENT)
 
 const char *message_layout(unsigned type, bool reply) {
     switch (type) {
@@ -62,8 +63,8 @@ const char *message_layout(unsigned type, bool reply) {
     case MESSAGE_QUOTA_CHECK: return reply ? "2114888844" : "s1128";
     case MESSAGE_QUOTA_OPERATE: return reply ? LAYOUT_OPERATION_REPLY : LAYOUT_OPERATION;
     case MESSAGE_QUOTA_OUTCOME: return reply ? "21zzzzz" LAYOUT_OPERATION LAYOUT_OPERATION_REPLY "8zzzzzzzz" : "o";
-    case MESSAGE_QUOTA_SCAN:
-        return reply ? "8s4" LAYOUT_8("8") "44" LAYOUT_8("zzzzz") LAYOUT_8(LAYOUT_INSTRUMENT) : "844";
+    case MESSAGE_QUOTA_SCAN: return reply ? "8" LAYOUT_ACCOUNT : "844";
+    case MESSAGE_QUOTA_ACCOUNT: return reply ? "2zzzzzz" LAYOUT_ACCOUNT : "s1128";
     default: return NULL;
     }
 }
@@ -328,7 +329,8 @@ status message_entry_status(unsigned type, const void *entry) {
         clean = (e->flags & ~WIRE_PUT_FLAGS) == 0 && all_zero(e->profile + offsetof(profile, side), 4);
         break;
     }
-    case MESSAGE_QUOTA_SHOW: {
+    case MESSAGE_QUOTA_SHOW:
+    case MESSAGE_QUOTA_ACCOUNT: {
         const wire_quota *e = entry;
         clean = e->flags == 0 && e->amount_fen == 0;
         break;

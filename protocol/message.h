@@ -30,7 +30,8 @@
     X(QUOTA_CHECK, 33, "quota_check", 24, 48, LIMIT_ENTRIES_MAX, 0)                                                    \
     X(QUOTA_OPERATE, 34, "quota_operate", 64, 48, LIMIT_ENTRIES_MAX, 1)                                                \
     X(QUOTA_OUTCOME, 35, "quota_outcome", 16, 136, LIMIT_ENTRIES_MAX, 1)                                               \
-    X(QUOTA_SCAN, 36, "quota_scan", 16, 392, 1, 0)
+    X(QUOTA_SCAN, 36, "quota_scan", 16, 392, 1, 0)                                                                     \
+    X(QUOTA_ACCOUNT, 37, "quota_account", 24, 392, 1024, 0)
 
 typedef enum message_type {
 #define X(name, type, text, request, reply, max, write) MESSAGE_##name = (type),
@@ -186,17 +187,28 @@ typedef struct wire_instrument {
 } wire_instrument;
 WIRE_ASSERT(wire_instrument, 32);
 
+/* The 384 bytes of an account, behind the 8 of an entry. */
+#define WIRE_ACCOUNT_MEMBERS                                                                                           \
+    subject_id key;                                                                                                    \
+    uint32_t seq;                                                                                                      \
+    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh,                 \
+        forecast_12m_mwh, opened_ms;                                                                                   \
+    uint32_t open_reservations, instrument_count;                                                                      \
+    uint8_t zero[40];                                                                                                  \
+    wire_instrument instruments[LIMIT_INSTRUMENTS]
+
 typedef struct wire_account {
     uint64_t cursor;
-    subject_id key;
-    uint32_t seq;
-    int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh,
-        opened_ms;
-    uint32_t open_reservations, instrument_count;
-    uint8_t zero[40];
-    wire_instrument instruments[LIMIT_INSTRUMENTS];
+    WIRE_ACCOUNT_MEMBERS;
 } wire_account;
 WIRE_ASSERT(wire_account, 392);
+
+typedef struct wire_account_reply {
+    uint16_t status;
+    uint8_t zero_status[6];
+    WIRE_ACCOUNT_MEMBERS;
+} wire_account_reply;
+WIRE_ASSERT(wire_account_reply, 392);
 
 /* HELLO, both directions. Strings point into the decoded body. */
 typedef struct hello {

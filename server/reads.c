@@ -173,6 +173,36 @@ static void show_quotas(connection *c, const frame_view *f) {
     finish_frame(c, offset, reply_header(f, sizeof(wire_quota_show), (uint16_t)n), body_bytes);
 }
 
+/* The account's bytes go straight into the reply; a subject is looked for only where there is none. */
+static status account_reply(const engine *e, const wire_quota *asked, uint8_t *to) {
+    account found;
+    profile p;
+    status s = message_entry_status(MESSAGE_QUOTA_ACCOUNT, asked);
+    if (s != STATUS_OK) return s;
+    if (purpose_name(asked->purpose) == NULL) return STATUS_BAD_PURPOSE;
+    if (!subject_is_valid(&asked->subject)) return STATUS_BAD_SUBJECT;
+    if (asked->program == 0 || asked->program > PROGRAM_MAX) return STATUS_UNKNOWN_PROGRAM;
+    if (!engine_account(e, &asked->subject, asked->program, &found))
+        return engine_profile(e, &asked->subject, &p) ? STATUS_NO_ACCOUNT : STATUS_UNKNOWN_SUBJECT;
+    account_encode(&found, to);
+    return STATUS_OK;
+}
+
+static void show_accounts(connection *c, const frame_view *f) {
+    worker *w = c->worker;
+    size_t n = f->header.entry_count, body_bytes = n * sizeof(wire_account_reply), offset = open_frame(w, body_bytes);
+    if (offset == SIZE_MAX) return;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *to = w->output.data + offset + FRAME_HEADER + i * sizeof(wire_account_reply);
+        wire_quota asked;
+        memcpy(&asked, f->body + i * f->header.entry_length, sizeof asked);
+        memset(to, 0, sizeof(wire_account_reply));
+        uint16_t code = (uint16_t)account_reply(w->server->engine, &asked, to + offsetof(wire_account_reply, key));
+        memcpy(to, &code, sizeof code);
+    }
+    finish_frame(c, offset, reply_header(f, sizeof(wire_account_reply), (uint16_t)n), body_bytes);
+}
+
 /* How many entries of a scan fit the client's frame and its wish. */
 static size_t scan_room(const connection *c, const wire_scan *asked, size_t entry) {
     size_t room = (c->max_frame - FRAME_HEADER - 8) / entry;
@@ -303,6 +333,7 @@ void reads_handle(connection *c, const frame_view *f) {
     case MESSAGE_SCAN:
     case MESSAGE_QUOTA_SCAN: scan(c, f); break;
     case MESSAGE_QUOTA_SHOW: show_quotas(c, f); break;
+    case MESSAGE_QUOTA_ACCOUNT: show_accounts(c, f); break;
     default: CHECK(!"a read message without a handler");
     }
 }

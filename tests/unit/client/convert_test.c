@@ -415,6 +415,32 @@ Test(convert, a_walk_over_accounts) {
     end();
 }
 
+Test(convert, accounts_of_subjects) {
+    begin(MESSAGE_QUOTA_ACCOUNT, 392, 2);
+    uint8_t *a = e.reply;
+    a[8] = 16 + 2;
+    a[19] = 77;
+    le_put32(a + 20, 5 << 1);
+    le_put64(a + 24, 1000);
+    le_put32(a + 92, 1);
+    le_put64(a + 136, 100);
+    le_put64(a + 144, 200);
+    le_put32(a + 152, 300);
+    le_put32(a + 156, 400);
+    a[160] = XINYI_BOND;
+    le_put16(a + 392, XINYI_NO_ACCOUNT);
+    xinyi_subject subjects[2] = {{{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 77}}, {{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5}}};
+    xinyi_account_reply r[2];
+    cr_assert_eq(xinyi_accounts(x, 1, 3, subjects, 2, r), 0, "%s", xinyi_last_error(x));
+    cr_assert(r[0].status == 0 && r[0].account.subject.bytes[0] == 2 && r[0].account.subject.bytes[11] == 77);
+    cr_assert(r[0].account.program == 1 && r[0].account.version == 5 && r[0].account.reserved_fen == 1000);
+    const xinyi_instrument *i = r[0].account.instruments;
+    cr_assert(r[0].account.instrument_count == 1 && i->id == 100 && i->amount_fen == 200 && i->from_hour == 300 &&
+              i->to_hour == 400 && i->kind == XINYI_BOND);
+    cr_assert_eq(r[1].status, XINYI_NO_ACCOUNT);
+    end();
+}
+
 /* ------------------------------------------------------------------ documents */
 
 Test(convert, documents_lose_their_padding) {

@@ -42,7 +42,7 @@ Test(message, types_are_found_by_number) {
     cr_assert_str_eq(message_find(36)->name, "quota_scan");
     cr_assert(message_find(MESSAGE_QUOTA_OUTCOME)->is_write);
     cr_assert_not(message_find(MESSAGE_QUOTA_CHECK)->is_write);
-    static const unsigned unknown[] = {0, 6, 15, 21, 31, 37, 255, 256, 272, UINT32_MAX};
+    static const unsigned unknown[] = {0, 6, 15, 21, 31, 38, 255, 256, 272, UINT32_MAX};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         cr_assert(message_find(unknown[i]) == NULL, "%u", unknown[i]);
 }
@@ -136,6 +136,7 @@ Test(message, requests_of_a_wrong_shape_fail) {
         {MESSAGE_EXPLAIN, 16, 65, 1040, STATUS_TOO_LARGE},
         {MESSAGE_SCAN, 16, 2, 32, STATUS_TOO_LARGE},
         {MESSAGE_QUOTA_SCAN, 16, 2, 32, STATUS_TOO_LARGE},
+        {MESSAGE_QUOTA_ACCOUNT, 16, 1, 16, STATUS_BAD_ENTRY},
         {MESSAGE_SCAN, 16, 0, 0, STATUS_BAD_ENTRY},
         {MESSAGE_PING, 0, 0, 1032, STATUS_TOO_LARGE},
         {MESSAGE_PING, 0, 1, 8, STATUS_BAD_ENTRY},
@@ -201,6 +202,7 @@ Test(message, reserved_bits_fail_their_entry) {
     expect_reserved(MESSAGE_QUOTA_CHECK, zero, 24, mask, "quota_check");
     reserve_bytes(16, 24);
     expect_reserved(MESSAGE_QUOTA_SHOW, zero, 24, mask, "quota_show");
+    expect_reserved(MESSAGE_QUOTA_ACCOUNT, zero, 24, mask, "quota_account");
     memset(mask, 0, sizeof mask);
     reserve_bytes(12, 13);
     reserve_bytes(14, 16);

@@ -181,35 +181,23 @@ static const field outcome_reply[] = {F(wire_outcome_reply, status),
                                       OPERATION_REPLY("reply.", wire_outcome_reply, reply.),
                                       F(wire_outcome_reply, at_ms),
                                       {0}};
-#define A(member) F(wire_account, member)
-#define INSTRUMENT(n)                                                                                                  \
-    AS("instrument_" #n ".id", wire_account, instruments[n - 1].id),                                                   \
-        AS("instrument_" #n ".amount_fen", wire_account, instruments[n - 1].amount_fen),                               \
-        AS("instrument_" #n ".from_hour", wire_account, instruments[n - 1].from_hour),                                 \
-        AS("instrument_" #n ".to_hour", wire_account, instruments[n - 1].to_hour),                                     \
-        AS("instrument_" #n ".kind", wire_account, instruments[n - 1].kind)
-static const field account[] = {A(cursor),
-                                AS("subject", wire_account, key),
-                                AS("version", wire_account, seq),
-                                A(reserved_fen),
-                                A(committed_fen),
-                                A(settled_fen),
-                                A(energy_12m_mwh),
-                                A(wholesale_2m_mwh),
-                                A(retail_2m_mwh),
-                                A(forecast_12m_mwh),
-                                A(opened_ms),
-                                A(open_reservations),
-                                A(instrument_count),
-                                INSTRUMENT(1),
-                                INSTRUMENT(2),
-                                INSTRUMENT(3),
-                                INSTRUMENT(4),
-                                INSTRUMENT(5),
-                                INSTRUMENT(6),
-                                INSTRUMENT(7),
-                                INSTRUMENT(8),
-                                {0}};
+#define A(type, member) F(type, member)
+#define INSTRUMENT(type, n)                                                                                            \
+    AS("instrument_" #n ".id", type, instruments[n - 1].id),                                                           \
+        AS("instrument_" #n ".amount_fen", type, instruments[n - 1].amount_fen),                                       \
+        AS("instrument_" #n ".from_hour", type, instruments[n - 1].from_hour),                                         \
+        AS("instrument_" #n ".to_hour", type, instruments[n - 1].to_hour),                                             \
+        AS("instrument_" #n ".kind", type, instruments[n - 1].kind)
+#define ACCOUNT(type)                                                                                                  \
+    AS("subject", type, key), AS("version", type, seq), A(type, reserved_fen), A(type, committed_fen),                 \
+        A(type, settled_fen), A(type, energy_12m_mwh), A(type, wholesale_2m_mwh), A(type, retail_2m_mwh),              \
+        A(type, forecast_12m_mwh), A(type, opened_ms), A(type, open_reservations), A(type, instrument_count),          \
+        INSTRUMENT(type, 1), INSTRUMENT(type, 2), INSTRUMENT(type, 3), INSTRUMENT(type, 4), INSTRUMENT(type, 5),       \
+        INSTRUMENT(type, 6), INSTRUMENT(type, 7), INSTRUMENT(type, 8)
+static const field account[] = {A(wire_account, cursor), ACCOUNT(wire_account), {0}};
+static const field account_reply[] = {A(wire_account_reply, status), ACCOUNT(wire_account_reply), {0}};
+
+static bool is_account(const field *fields) { return fields == account || fields == account_reply; }
 
 static const field *fields_of(unsigned type, bool reply) {
     switch (type) {
@@ -223,6 +211,7 @@ static const field *fields_of(unsigned type, bool reply) {
     case MESSAGE_QUOTA_OPERATE: return reply ? operation_reply : operation;
     case MESSAGE_QUOTA_OUTCOME: return reply ? outcome_reply : outcome;
     case MESSAGE_QUOTA_SCAN: return reply ? account : scan;
+    case MESSAGE_QUOTA_ACCOUNT: return reply ? account_reply : quota;
     default: return NULL;
     }
 }
@@ -296,7 +285,7 @@ static void set_field(const vector *v, const field *fields, const char *key, con
         cr_assert_eq(hex_decode(value, to, 16), 16);
     } else {
         uint64_t n = number(value);
-        if (strcmp(key, "version") == 0 && fields == account) n *= 2;
+        if (strcmp(key, "version") == 0 && is_account(fields)) n *= 2;
         uint32_t n32 = (uint32_t)n;
         uint16_t n16 = (uint16_t)n;
         switch (f->size) {
@@ -337,13 +326,13 @@ static void build_entry(const vector *v, unsigned type, bool reply, size_t n, en
             out->extra_length = hex_decode(value, out->extra, sizeof out->extra);
         } else if (strcmp(key, "entry_status") == 0) {
             out->status = value;
-        } else if (strcmp(key, "program") == 0 && fields == account) {
+        } else if (strcmp(key, "program") == 0 && is_account(fields)) {
             program = (unsigned)number(value);
         } else {
             set_field(v, fields, key, value, out->bytes);
         }
     }
-    if (fields == account) out->bytes[offsetof(wire_account, key)] += (uint8_t)(program * 16);
+    if (is_account(fields)) out->bytes[offsetof(wire_account, key)] += (uint8_t)(program * 16);
     message_swap_entries(type, reply, out->bytes, 1);
     if (!has_profile) return;
     const field *f = fields;
