@@ -1,5 +1,4 @@
-/* export: the accounts first, into memory, then a walk over the profiles that joins them. The file appears under its
- * name only when it is complete and on disk. */
+/* export: the accounts first, into memory, then a walk over the profiles that joins them. The file is output.h's. */
 #include "base/clock.h"
 #include "base/purpose.h"
 #include "client/cli/accounts.h"
@@ -8,21 +7,20 @@
 #include "client/cli/convert.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/output.h"
 #include "client/cli/progress.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 const char help_export[] =
     "usage: xinyi export --output FILE [--kind person|entity]\n"
     "\n"
     "Writes every profile, with its guarantee account, as CSV that xinyi import reads again. FILE is written as\n"
-    "FILE.partial and renamed when it is complete; - is standard output. Exposure and operation ids are not exported.\n"
+    "FILE.partial and renamed when it is complete; pipes and devices are written as they are; - is standard output.\n"
+    "Exposure and operation ids are not exported.\n"
     "  --kind KIND   persons or entities only\n"
     "\n"
     "  xinyi export --output backup.csv\n"
@@ -34,8 +32,7 @@ const char help_export[] =
 typedef struct job {
     cli *c;
     const char *path;
-    char partial[4096]; /* "" for standard output */
-    int fd;
+    output file;
     unsigned kind; /* subject_kind, 0 all */
     accounts known;
     buf out;
@@ -44,20 +41,16 @@ typedef struct job {
     progress bar;
 } job;
 
-static int write_failed(const job *j) {
-    cli_error(j->c, "cannot write %s: %s", j->partial[0] != '\0' ? j->partial : "standard output", strerror(errno));
+static int file_failed(const job *j, const char *why) {
+    cli_error(j->c, "%s", why);
     return CLI_EXIT_REFUSED;
 }
 
 static int write_out(job *j, size_t least) {
+    char why[OUTPUT_WHY];
     if (buf_status(&j->out) != STATUS_OK) return cli_no_memory(j->c);
     if (j->out.size < least) return 0;
-    for (size_t done = 0; done < j->out.size;) {
-        ssize_t n = write(j->fd, j->out.data + done, j->out.size - done);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return write_failed(j);
-        done += (size_t)n;
-    }
+    if (!output_write(&j->file, j->out.data, j->out.size, why)) return file_failed(j, why);
     buf_clear(&j->out);
     return 0;
 }
@@ -127,34 +120,11 @@ static uint64_t subjects_on_server(const job *j) {
     return n > 0 ? (uint64_t)n : 0;
 }
 
-static int open_output(job *j) {
-    j->fd = STDOUT_FILENO;
-    if (strcmp(j->path, "-") == 0) return 0;
-    int n = snprintf(j->partial, sizeof j->partial, "%s.partial", j->path);
-    if (n < 0 || (size_t)n >= sizeof j->partial) return cli_usage(j->c, "the file's name is too long");
-    j->fd = open(j->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* personal information */
-    return j->fd < 0 ? cli_usage(j->c, "cannot write %s: %s", j->partial, strerror(errno)) : 0;
-}
-
-/* Complete: to disk, then under its name. Otherwise the unfinished file goes away. */
-static int close_output(job *j, int code) {
-    if (j->partial[0] == '\0' || j->fd < 0) return code;
-    if (code == 0 && fsync(j->fd) != 0 && errno != EINVAL && errno != EROFS)
-        code = write_failed(j); /* a device has none */
-    if (close(j->fd) != 0 && code == 0) code = write_failed(j);
-    if (code == 0 && rename(j->partial, j->path) != 0) {
-        cli_error(j->c, "cannot rename %s to %s: %s", j->partial, j->path, strerror(errno));
-        code = CLI_EXIT_REFUSED;
-    }
-    if (code != 0) unlink(j->partial);
-    return code;
-}
-
 static void summarise(job *j) {
     double seconds = progress_seconds(&j->bar);
     char rows[MONEY_TEXT], accounts_text[MONEY_TEXT], rate[MONEY_TEXT], number[32];
     int64_t per_second = (int64_t)((double)j->rows / (seconds > 0 ? seconds : 1));
-    bool to_stdout = j->partial[0] == '\0';
+    bool to_stdout = strcmp(j->path, "-") == 0;
     if (j->c->json && !to_stdout) {
         jout *o = &j->c->out;
         jout_object(o, NULL);
@@ -176,30 +146,32 @@ static void summarise(job *j) {
 }
 
 static int run(job *j) {
+    char why[OUTPUT_WHY];
     int code = cli_connect(j->c);
-    if (code != 0 || (code = open_output(j)) != 0) return code;
+    if (code != 0) return code;
+    if (!output_open(&j->file, j->path, 0600, why)) return cli_usage(j->c, "%s", why); /* 0600: personal information */
     progress_init(&j->bar, "export", subjects_on_server(j));
     j->now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
     int result = accounts_load(&j->known, j->c->x, PURPOSE_DATA_MAINTENANCE);
     code = result != 0 ? cli_failed(j->c, result) : walk(j);
     progress_clear(&j->bar);
-    code = close_output(j, code);
+    if (!output_close(&j->file, code == 0, why)) code = file_failed(j, why);
     if (code == 0) summarise(j);
     return code == 0 && j->known.foreign > 0 ? CLI_EXIT_PARTLY : code;
 }
 
 int command_export(cli *c, int argc, char **argv) {
-    const char *output = NULL, *kind = NULL;
-    const option_spec specs[] = {{"output", NULL, &output}, {"kind", NULL, &kind}, OPTION_END};
+    const char *where = NULL, *kind = NULL;
+    const option_spec specs[] = {{"output", NULL, &where}, {"kind", NULL, &kind}, OPTION_END};
     int first, code = option_parse(c, argc, argv, specs, &first);
     if (code != 0) return code;
     if (first < argc) return cli_usage(c, "takes no arguments, but got '%s'", argv[first]);
-    if (output == NULL) return cli_usage(c, "where to? Give --output FILE, or - for standard output");
+    if (where == NULL) return cli_usage(c, "where to? Give --output FILE, or - for standard output");
     job *j = calloc(1, sizeof *j);
     if (j == NULL) return cli_no_memory(c);
     j->c = c;
-    j->path = output;
-    j->fd = -1;
+    j->path = where;
+    j->file.fd = -1;
     if (kind != NULL) {
         j->kind = strcmp(kind, "person") == 0 ? SUBJECT_PERSON : strcmp(kind, "entity") == 0 ? SUBJECT_ENTITY : 0;
         if (j->kind == 0) code = cli_usage(c, "--kind is person or entity, not '%s'", kind);

@@ -1,19 +1,14 @@
-/* Options, the file and the summary; the rows come from province.c. A new file is written beside its place and renamed
- * when it is complete and closed, so a failure (disk full, Ctrl-C) leaves an older file of that name as it was. What is
- * no regular file — a pipe, a device, a link — is written directly. */
+/* Options and the summary; the rows come from province.c, the file is output.h's. */
 #include "client/cli/gen.h"
 
 #include "base/clock.h"
+#include "client/cli/output.h"
 #include "client/cli/province.h"
 #include "client/cli/suggest.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (1u << 20)
@@ -27,7 +22,8 @@ const char gen_help[] =
     "Nobody real is in it: resident IDs have divisions that no county issues, organisation codes begin with TT.\n"
     "\n"
     "  --subjects N          how many rows, 1 to 800000000\n"
-    "  --output FILE         where to; - is standard output\n"
+    "  --output FILE         where to; - is standard output. A file appears when it is complete; pipes and devices\n"
+    "                        are written as they are\n"
     "  --seed S              which province, 0 to 18446744073709551615 (1)\n"
     "  --date YYYY-MM-DD     the day the data are of (" DEFAULT_DAY "); 2000-01-01 to 2100-12-31\n"
     "  --entities PERCENT    how many subjects are no persons, 0 to 100 (12)\n"
@@ -144,77 +140,6 @@ static int parse_options(gen_options *o, int argc, char **argv) {
     return 0;
 }
 
-/* ------------------------------------------------------------------ the file */
-
-typedef struct target {
-    int fd;           /* -1 closed */
-    const char *name; /* for messages */
-    const char *path; /* final place; NULL if written directly */
-    char *part;       /* what is written and then renamed; owned, NULL if written directly */
-} target;
-
-static int failed(const char *what, const char *name) {
-    fprintf(stderr, "xinyi gen: cannot %s %s: %s\n", what, name, strerror(errno));
-    return 1;
-}
-
-static int open_direct(target *t, const char *path) {
-    t->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return t->fd < 0 ? failed("write", path) : 0;
-}
-
-static int open_part(target *t, const char *path) {
-    t->path = path;
-    if (asprintf(&t->part, "%s.part", path) < 0) {
-        t->part = NULL;
-        return failed("write", path);
-    }
-    t->fd = open(t->part, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (t->fd < 0) return failed("write", t->part);
-    if (flock(t->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        fprintf(stderr, "xinyi gen: another run is writing %s: wait for it or choose another file\n", path);
-        close(t->fd);
-        t->fd = -1;
-        return 1;
-    }
-    return ftruncate(t->fd, 0) != 0 ? failed("write", t->part) : 0;
-}
-
-static int target_open(target *t, const char *output) {
-    *t = (target){.fd = STDOUT_FILENO, .name = output};
-    if (strcmp(output, "-") == 0) {
-        t->name = "standard output";
-        return 0;
-    }
-    t->fd = -1;
-    struct stat st;
-    if (lstat(output, &st) == 0 && !S_ISREG(st.st_mode)) return open_direct(t, output);
-    return open_part(t, output);
-}
-
-static bool write_all(int fd, const char *bytes, size_t n) {
-    while (n > 0) {
-        ssize_t wrote = write(fd, bytes, n);
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return false;
-        bytes += wrote;
-        n -= (size_t)wrote;
-    }
-    return true;
-}
-
-/* Closes, and puts a complete file in its place or removes an incomplete one. */
-static int target_close(target *t, int code) {
-    bool ours = t->fd >= 0;
-    if (t->fd >= 0 && t->fd != STDOUT_FILENO && close(t->fd) != 0 && code == 0) code = failed("write", t->name);
-    t->fd = -1;
-    if (code == 0 && t->part != NULL && rename(t->part, t->path) != 0) code = failed("write", t->path);
-    if (code != 0 && t->part != NULL && ours) unlink(t->part);
-    free(t->part);
-    t->part = NULL;
-    return code;
-}
-
 /* ------------------------------------------------------------------ writing */
 
 /* 1,234,567; returns buffer. */
@@ -235,28 +160,30 @@ static void show_progress(uint64_t done, uint64_t all) {
     fprintf(stderr, "\r%s of %s (%u %%) ", with_commas(done, a), with_commas(all, b), (unsigned)(done * 100 / all));
 }
 
-static int write_rows(const province *p, const target *t, uint64_t subjects) {
-    char *buffer = malloc(BUFFER_BYTES);
-    if (buffer == NULL) return failed("write", t->name);
+static int failed(const char *why) {
+    fprintf(stderr, "xinyi gen: %s\n", why);
+    return 1;
+}
+
+static int write_rows(const province *p, output *o, uint64_t subjects) {
+    char why[OUTPUT_WHY], *buffer = malloc(BUFFER_BYTES);
+    if (buffer == NULL) return failed(status_text(STATUS_NO_MEMORY));
     bool progress = subjects > PROGRESS_ROWS && isatty(STDERR_FILENO);
     size_t used = province_header(buffer);
-    int code = 0;
-    for (uint64_t i = 0; i < subjects && code == 0; i++) {
+    bool ok = true;
+    for (uint64_t i = 0; i < subjects && ok; i++) {
         if (used > BUFFER_BYTES - PROVINCE_ROW_MAX) {
-            if (!write_all(t->fd, buffer, used)) code = 1;
+            ok = output_write(o, buffer, used, why);
             used = 0;
         }
-        if (code != 0) break;
+        if (!ok) break;
         used += province_row(p, i, buffer + used);
         if (progress && i % PROGRESS_ROWS == 0) show_progress(i, subjects);
     }
-    if (code == 0 && !write_all(t->fd, buffer, used)) code = 1;
-    int cause = errno;
+    ok = ok && output_write(o, buffer, used, why);
     if (progress) fprintf(stderr, "\r\033[K");
-    errno = cause;
-    if (code != 0) failed("write", t->name);
     free(buffer);
-    return code;
+    return ok ? 0 : failed(why);
 }
 
 static void summary(const gen_options *o, const province_counts *c, const char *name) {
@@ -282,26 +209,26 @@ static void summary(const gen_options *o, const province_counts *c, const char *
 
 int gen_run(int argc, char **argv, bool json) {
     gen_options o;
+    char why[OUTPUT_WHY];
     int code = parse_options(&o, argc, argv);
     if (code != 0) return code;
     o.json |= json;
     if (o.help) {
         fputs(gen_help, stdout);
-        return fflush(stdout) == 0 ? 0 : failed("write", "standard output");
+        return fflush(stdout) == 0 ? 0 : failed("cannot write standard output");
     }
     province *p = NULL;
-    target t = {.fd = -1};
     status s = province_create(&o.province, &p);
-    if (s != STATUS_OK) {
-        fprintf(stderr, "xinyi gen: %s\n", status_text(s));
-        return 1;
-    }
+    if (s != STATUS_OK) return failed(status_text(s));
+    output file;
     fflush(stdout); /* rows go past stdio */
-    code = target_open(&t, o.output);
-    if (code == 0) code = write_rows(p, &t, o.province.subjects);
-    code = target_close(&t, code);
-    if (code == 0) summary(&o, province_count(p), t.name);
-    if (code == 0 && fflush(stdout) != 0) code = failed("write", "standard output");
+    code = output_open(&file, o.output, 0666, why) ? 0 : failed(why);
+    if (code == 0) {
+        code = write_rows(p, &file, o.province.subjects);
+        if (!output_close(&file, code == 0, why)) code = failed(why);
+    }
+    if (code == 0) summary(&o, province_count(p), strcmp(o.output, "-") == 0 ? "standard output" : o.output);
+    if (code == 0 && fflush(stdout) != 0) code = failed("cannot write standard output");
     province_destroy(&p);
     return code;
 }
