@@ -19,6 +19,7 @@
 #include "persist/directory.h"
 #include "persist/fault.h"
 #include "persist/internal.h"
+#include "persist/pages.h"
 #include "persist/problem.h"
 
 #include <endian.h>
@@ -30,6 +31,7 @@
 
 #define PUT_BATCH ((size_t)64 << 10)
 #define LOG_FLUSH_BYTES ((uint64_t)4 << 20)
+#define PREFETCH 8       /* records are met in key order: anywhere in memory */
 #define CHECK_EVERY 1024 /* records between looks at `interrupt` */
 
 /* A family with so many files on its level 0 is behind with compaction; more files would make loads slow. The fold
@@ -39,7 +41,7 @@
 
 typedef struct entry {
     uint64_t prefix;       /* the key's first bytes, zero-padded, as a big-endian number */
-    const uint8_t *record; /* encoded, in one of the chunks */
+    const uint8_t *record; /* encoded, in the round's copies */
 } entry;
 
 typedef struct table_entries {
@@ -50,8 +52,8 @@ typedef struct table_entries {
 
 typedef struct round {
     journal *j;
-    uint8_t **chunks; /* copies of groups' changes */
-    size_t chunk_count, chunk_capacity;
+    uint8_t *copies; /* of groups' changes, one behind the other; never moved, entries point into it */
+    size_t copied, copies_size;
     size_t log_bytes, records;
     table_entries tables[CHANGE_TABLE_END];
     fold_progress *progress;
@@ -71,8 +73,8 @@ static const uint8_t *key_of(const entry *e) { return e->record + CHANGE_HEADER;
 
 static status add_entry(table_entries *t, const change *c) {
     if (t->count == t->capacity) {
-        size_t capacity = t->capacity == 0 ? 1024 : t->capacity * 2;
-        entry *grown = realloc(t->entries, capacity * sizeof *grown);
+        size_t capacity = t->capacity == 0 ? 4096 : t->capacity * 2;
+        entry *grown = pages_grow(t->entries, t->capacity * sizeof *grown, capacity * sizeof *grown);
         if (grown == NULL) return STATUS_NO_MEMORY;
         t->entries = grown;
         t->capacity = capacity;
@@ -84,19 +86,21 @@ static status add_entry(table_entries *t, const change *c) {
     return STATUS_OK;
 }
 
+/* The copies never move: room for the largest round is reserved, and the system gives only what is written to. */
 static status keep_copy(round *r, const format_group *group, const uint8_t **copy) {
-    if (r->chunk_count == r->chunk_capacity) {
-        size_t capacity = r->chunk_capacity == 0 ? 64 : r->chunk_capacity * 2;
-        uint8_t **grown = realloc(r->chunks, capacity * sizeof *grown);
-        if (grown == NULL) return STATUS_NO_MEMORY;
-        r->chunks = grown;
-        r->chunk_capacity = capacity;
+    if (r->copies == NULL) {
+        r->copies_size = FOLD_ROUND_BYTES + LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES;
+        r->copies = pages_alloc(r->copies_size);
+        if (r->copies == NULL) return STATUS_NO_MEMORY;
     }
-    uint8_t *chunk = malloc(group->length + 1);
-    if (chunk == NULL) return STATUS_NO_MEMORY;
-    memcpy(chunk, group->changes, group->length);
-    r->chunks[r->chunk_count++] = chunk;
-    *copy = chunk;
+    /* A longer group than a commit takes is damage that has a right checksum. */
+    if (group->length > r->copies_size - r->copied) {
+        problem_set(r->problem, r->room, "log: group %" PRIu64 " is impossibly large", group->sequence);
+        return STATUS_CORRUPT;
+    }
+    *copy = r->copies + r->copied;
+    memcpy(r->copies + r->copied, group->changes, group->length);
+    r->copied += group->length;
     return STATUS_OK;
 }
 
@@ -151,7 +155,7 @@ static void merge(const entry *a, size_t na, const entry *b, size_t nb, entry *t
 
 /* Stable. Runs of RUN by insertion, then merged pairwise between the array and a copy. */
 static status sort_entries(table_entries *t) {
-    entry *from = t->entries, *to = malloc(t->capacity * sizeof *to);
+    entry *from = t->entries, *to = pages_alloc(t->capacity * sizeof *to);
     if (to == NULL) return STATUS_NO_MEMORY;
     for (size_t i = 0; i < t->count; i += RUN) sort_run(from + i, t->count - i < RUN ? t->count - i : RUN);
     for (size_t width = RUN; width < t->count; width *= 2) {
@@ -164,7 +168,7 @@ static status sort_entries(table_entries *t) {
         from = to;
         to = swap;
     }
-    free(to);
+    pages_free(to, t->capacity * sizeof *to);
     t->entries = from;
     return STATUS_OK;
 }
@@ -231,6 +235,10 @@ static status fill_file(round *r, unsigned table, const table_entries *t, rocksd
     for (size_t i = 0; i < t->count; i++) {
         const entry *e = &t->entries[i];
         bool removed = false;
+        if (i + PREFETCH < t->count) {
+            __builtin_prefetch(e[PREFETCH].record);
+            __builtin_prefetch(e[PREFETCH].record + 64);
+        }
         if (i % CHECK_EVERY == 0 && interrupted(r->j)) return STATUS_UNAVAILABLE;
         status s = stored_value(table, e, scratch, &removed);
         if (s != STATUS_OK) return s;
@@ -380,8 +388,8 @@ status fold_round(journal *j, uint64_t upto, fold_progress *out, char *problem, 
     CHECK(out->mark < upto);
     round r = {.j = j, .progress = out, .problem = problem, .room = room};
     status s = run(&r, upto);
-    for (size_t i = 0; i < r.chunk_count; i++) free(r.chunks[i]);
-    free(r.chunks);
-    for (unsigned t = 0; t < CHANGE_TABLE_END; t++) free(r.tables[t].entries);
+    pages_free(r.copies, r.copies_size);
+    for (unsigned t = 0; t < CHANGE_TABLE_END; t++)
+        pages_free(r.tables[t].entries, r.tables[t].capacity * sizeof(entry));
     return s;
 }

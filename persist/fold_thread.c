@@ -98,6 +98,7 @@ static void *fold_main(void *context) {
     journal *j = context;
     fold_thread *f = &j->fold;
     /* A thread of its own has a nice value of its own on Linux. */
+    pthread_setname_np(pthread_self(), "fold");
     int ignored = setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     (void)ignored;
     pthread_mutex_lock(&f->mutex);

@@ -1,6 +1,6 @@
-/* Handing everything over at start. The two big tables are cut by first key byte into 256 ranges that the threads take
- * in turn, so an uneven spread of keys costs nothing; the tables are done one after another, so the visitor never sees
- * two threads at the same byte. Then the log, in order, alone.
+/* Handing everything over at start. The two big tables are cut by first key byte into some eight ranges a thread, taken
+ * in turn: few enough that reading ahead pays, many enough that an uneven spread of keys costs little. The tables are
+ * done one after another, so the visitor never sees two threads at the same byte. Then the log, in order, alone.
  *
  * Every value is checked against its sum before it is handed out. The first failure stops all threads and is the one
  * that is reported. Cost: RocksDB's iteration (about 0.15 us a record of one cache line) and the sum. */
@@ -14,7 +14,8 @@
 
 #define PROGRESS_NS UINT64_C(2000000000)
 #define COUNT_EVERY 4096 /* records between looks at the clock and at other threads' failures */
-#define RANGES 256
+#define BYTES 256
+#define RANGES_PER_THREAD 8
 
 typedef struct loader {
     journal *j;
@@ -23,7 +24,8 @@ typedef struct loader {
     void *context;
     bool log; /* the tables are done */
     unsigned table;
-    atomic_uint next_range;
+    unsigned width; /* first key bytes of a range */
+    atomic_uint next_byte;
     _Atomic uint64_t records, next_progress_ns;
     atomic_bool failed;
     pthread_mutex_t mutex; /* over the outcome */
@@ -107,10 +109,10 @@ static void load_range(loader *l, unsigned table, const uint8_t *lower, const ui
 static void *load_ranges(void *context) {
     loader *l = context;
     for (;;) {
-        unsigned range = atomic_fetch_add(&l->next_range, 1);
-        if (range >= RANGES || atomic_load(&l->failed)) return NULL;
-        uint8_t lower = (uint8_t)range, upper = (uint8_t)(range + 1);
-        load_range(l, l->table, &lower, range + 1 < RANGES ? &upper : NULL);
+        unsigned from = atomic_fetch_add(&l->next_byte, l->width), to = from + l->width;
+        if (from >= BYTES || atomic_load(&l->failed)) return NULL;
+        uint8_t lower = (uint8_t)from, upper = (uint8_t)to;
+        load_range(l, l->table, &lower, to < BYTES ? &upper : NULL);
     }
 }
 
@@ -119,7 +121,9 @@ static void load_big_table(loader *l, unsigned table, unsigned threads) {
     pthread_t helpers[LIMIT_THREADS_MAX];
     unsigned started = 0;
     l->table = table;
-    atomic_store(&l->next_range, 0);
+    atomic_store(&l->next_byte, 0);
+    l->width = BYTES / (threads * RANGES_PER_THREAD);
+    if (l->width == 0) l->width = 1;
     while (started + 1 < threads && pthread_create(&helpers[started], NULL, load_ranges, l) == 0) started++;
     load_ranges(l);
     for (unsigned i = 0; i < started; i++) pthread_join(helpers[i], NULL);

@@ -1,11 +1,11 @@
 /* Settings, and why.
  *
- * Memory is the subjects' in this system, so RocksDB gets little: memtables are capped together (96 MiB, of which the
+ * Memory is the subjects' in this system, so RocksDB gets little: memtables are capped together (64 MiB, of which the
  * log uses nearly all), the block cache is small since loads are sequential and pass it by, there are no bloom filters
  * since nobody looks up single keys, and indexes of 16 KiB blocks take about 1/600 of the tables.
  *
  * The log lives for a minute: no compression. What is cut off of it leaves RocksDB's files when four of them are
- * merged, or at once with those of lower levels; so some 130 MiB of dead log lie about.
+ * merged, or at once with those of lower levels; so some 100 MiB of dead log lie about.
  *
  * Tables are written by ingesting sorted files that span all keys. Level style with dynamic levels keeps nearly all
  * data in the last level, so disk use stays close to the data's size and a load merges few runs. Write stalls are off:
