@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "persist/format.h"
 #include "persist/journal.h"
+#include "persist/problem.h"
 #include "persist/rocks.h"
 
 #include <pthread.h>
@@ -24,7 +25,10 @@
 typedef struct journal_failed {
     status why;
     uint64_t sequence, checksum;
-    bool applied; /* the group turned out to be on disk */
+    size_t length;
+    bool untouched; /* refused for want of space before the database saw it */
+    bool applied;   /* the group turned out to be on disk */
+    char text[PROBLEM_ROOM];
 } journal_failed;
 
 typedef struct fold_thread {
@@ -53,6 +57,8 @@ struct journal {
     int lock;
     rocks rocks;
     journal_failed failed;
+    status heal_told; /* the last failure of healing that was logged, and when (monotonic) */
+    uint64_t heal_told_ns;
     fold_thread fold;
 
     atomic_bool read_only;

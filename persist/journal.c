@@ -32,6 +32,7 @@
 #define DEFAULT_FOLD_INTERVAL_MS UINT64_C(60000)
 #define DEFAULT_MIN_FREE_BYTES (UINT64_C(256) << 20)
 #define NS_PER_MS UINT64_C(1000000)
+#define HEAL_TELL_NS UINT64_C(60000000000)
 
 /* ------------------------------------------------------------------ open */
 
@@ -214,6 +215,10 @@ static bool enough_space(const journal *j, uint64_t more) {
     return j->min_free_bytes == UINT64_MAX || directory_free_bytes(j->directory) >= j->min_free_bytes + more;
 }
 
+static void say_no_space(const journal *j, char *problem, size_t room) {
+    problem_set(problem, room, "less than %" PRIu64 " bytes are free in %s", j->min_free_bytes, j->directory);
+}
+
 static status latch(journal *j, status why, bool written, const format_group *group, const char *text) {
     /* Callers know two kinds of trouble. */
     if (why != STATUS_NO_SPACE) why = STATUS_IO_ERROR;
@@ -221,10 +226,13 @@ static status latch(journal *j, status why, bool written, const format_group *gr
         .why = why,
         .sequence = group->sequence,
         .checksum = group->checksum,
+        .length = group->length,
+        .untouched = !written,
     };
+    problem_set(j->failed.text, sizeof j->failed.text, "%s", text);
+    j->heal_told = STATUS_OK;
     if (written) atomic_store(&j->sick, true);
     atomic_store(&j->read_only, true);
-    log_event(LOG_ERROR, "commit_failed", "group=%" PRIu64 " %s: %s", group->sequence, status_name(why), text);
     return why;
 }
 
@@ -266,8 +274,11 @@ status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t
     };
     uint8_t header[FORMAT_GROUP_HEADER];
     format_group_encode(&group, header);
-    if (!enough_space(j, length)) return latch(j, STATUS_NO_SPACE, false, &group, "too little free disk space");
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
+    if (!enough_space(j, length)) {
+        say_no_space(j, problem, sizeof problem);
+        return latch(j, STATUS_NO_SPACE, false, &group, problem);
+    }
     status s = fault_step(FAULT_COMMIT);
     if (s == STATUS_OK) s = write_group(j, &group, header, problem, sizeof problem);
     if (s == STATUS_OK) s = fault_step(FAULT_COMMITTED);
@@ -350,14 +361,27 @@ static status try_heal(journal *j, char *problem, size_t room) {
     status s = STATUS_OK;
     if (atomic_load(&j->sick)) s = reopen(j, problem, room);
     if (s != STATUS_OK) return s;
-    if (!enough_space(j, 0)) {
-        problem_set(problem, room, "less than %" PRIu64 " MiB of disk are free", j->min_free_bytes >> 20);
+    if (!enough_space(j, j->failed.length)) { /* or the same group would fail again at once */
+        say_no_space(j, problem, room);
         return STATUS_NO_SPACE;
     }
     s = prove_writable(j, problem, room);
     if (s != STATUS_OK) atomic_store(&j->sick, true); /* perhaps again */
     return s;
 }
+
+/* Trouble can last for days, and somebody tries every second. */
+static void tell_heal_failed(journal *j, status s, const char *problem) {
+    uint64_t now = clock_mono_ns();
+    if (s == j->heal_told && now - j->heal_told_ns < HEAL_TELL_NS) return;
+    j->heal_told = s;
+    j->heal_told_ns = now;
+    log_event(LOG_WARN, "heal_failed", "status=%s reason=\"%s\"", status_name(s), problem);
+}
+
+bool journal_untouched(const journal *j) { return j->failed.untouched; }
+
+const char *journal_trouble(const journal *j) { return j->failed.text; }
 
 status journal_heal(journal *j, bool *applied) {
     *applied = false;
@@ -366,13 +390,12 @@ status journal_heal(journal *j, bool *applied) {
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
     status s = try_heal(j, problem, sizeof problem);
     if (s != STATUS_OK) {
-        log_event(LOG_WARN, "heal_failed", "%s: %s", status_name(s), problem);
+        tell_heal_failed(j, s, problem);
         return s;
     }
     *applied = j->failed.applied;
-    log_event(LOG_INFO, "healed", "sequence=%" PRIu64 " group %" PRIu64 " is%s on disk", atomic_load(&j->sequence),
-              j->failed.sequence, *applied ? "" : " not");
     j->failed = (journal_failed){0};
+    j->heal_told = STATUS_OK;
     atomic_store(&j->read_only, false);
     return STATUS_OK;
 }
@@ -392,5 +415,6 @@ void journal_get_stats(const journal *j, journal_stats *out) {
         .free_bytes = directory_free_bytes(j->directory),
         .read_only = atomic_load(&j->read_only),
     };
+    if (j->min_free_bytes != UINT64_MAX && out->free_bytes < j->min_free_bytes) out->read_only = true;
     out->sequence = atomic_load(&j->sequence);
 }

@@ -60,12 +60,20 @@ status journal_load(journal *j, unsigned threads, journal_visit visit, journal_p
                     char *problem, size_t room) MUST_CHECK;
 
 /* Makes one group durable: `changes` as built by change_append. On OK *sequence is its number. NO_SPACE, IO_ERROR: not
- * acknowledged, fate unknown until journal_heal. TOO_LARGE over LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES: not executed.
+ * acknowledged, and the journal is read-only until journal_heal; the group's fate is unknown until then, unless
+ * journal_untouched. TOO_LARGE over LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES: not executed.
  */
 status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, uint64_t *sequence) MUST_CHECK;
 
+/* After a failed commit: whether the group was refused for want of space before anything of it was written. It is not
+ * executed, then, and journal_heal will say so too. */
+bool journal_untouched(const journal *j);
+/* After a failed commit: why, one line for people. "" if the journal is well. Lives until the next heal. */
+const char *journal_trouble(const journal *j);
+
 /* After a failed commit: tries to get the database going again. OK: writes are possible; *applied tells whether the
- * failed group is on disk (then publish it) or not (then abort it). Otherwise still in trouble; call again later. */
+ * failed group is on disk (then publish it) or not (then abort it). Otherwise still in trouble; call again later:
+ * failures are logged when their status changes and once a minute, so a call a second is no flood. */
 status journal_heal(journal *j, bool *applied) MUST_CHECK;
 
 /* Folds everything committed so far and returns when it is done: clean shutdown, tests, backups. */
@@ -79,7 +87,7 @@ typedef struct journal_stats {
     uint64_t commit_ns_max;
     uint64_t disk_bytes; /* of the directory's SST and log files, as RocksDB reports */
     uint64_t free_bytes; /* of the file system */
-    bool read_only;
+    bool read_only;      /* in trouble, or so little space that the next commit would be refused */
 } journal_stats;
 void journal_get_stats(const journal *j, journal_stats *out);
 

@@ -29,7 +29,8 @@ struct committer {
     size_t queued_bytes; /* not answered yet: waiting here, or with the commit thread */
     bool stop;           /* … to here */
 
-    bool in_trouble; /* the open transaction's fate is unknown */
+    bool in_trouble; /* the journal is read-only until it is healed */
+    bool undecided;  /* … and the open transaction's fate is unknown until then */
     uint64_t next_heal_ns;
 
     uint64_t groups, requests;
@@ -175,6 +176,19 @@ void commit_get_snapshot(committer *c, commit_snapshot *out) {
 
 /* ------------------------------------------------------------------ groups */
 
+/* What the clients of the group are told: a group that the journal refused before writing was not executed. */
+static status begin_trouble(committer *c, status why) {
+    const journal *j = c->server->journal;
+    c->in_trouble = true;
+    c->undecided = !journal_untouched(j);
+    c->next_heal_ns = clock_mono_ns();
+    log_event(LOG_ERROR, "storage_trouble", "status=%s reason=\"%s\" last_group=%s writes=refused lookups=served",
+              status_name(why), journal_trouble(j), c->undecided ? "unknown" : "refused");
+    if (c->undecided) return STATUS_OUTCOME_UNKNOWN;
+    txn_abort(c->txn);
+    return STATUS_READ_ONLY;
+}
+
 static status make_durable(committer *c, int64_t now_ms) {
     buf_clear(&c->changes);
     status s = txn_changes(c->txn, &c->changes);
@@ -190,12 +204,7 @@ static status make_durable(committer *c, int64_t now_ms) {
             txn_abort(c->txn);
             return s;
         }
-        if (s != STATUS_OK) {
-            c->in_trouble = true;
-            c->next_heal_ns = clock_mono_ns();
-            log_event(LOG_ERROR, "storage_trouble", "reason=\"%s\" writes=refused lookups=served", status_text(s));
-            return STATUS_OUTCOME_UNKNOWN;
-        }
+        if (s != STATUS_OK) return begin_trouble(c, s);
         c->groups++;
         histogram_add(&c->commit_ns, clock_mono_ns() - began);
     }
@@ -230,13 +239,18 @@ static void try_heal(committer *c) {
         c->next_heal_ns = now + HEAL_EVERY_NS;
         return;
     }
-    if (applied)
-        txn_publish(c->txn);
-    else
-        txn_abort(c->txn);
-    c->in_trouble = false;
+    const char *last = "refused";
+    if (c->undecided) {
+        last = applied ? "kept" : "dropped";
+        if (applied)
+            txn_publish(c->txn);
+        else
+            txn_abort(c->txn);
+    }
+    c->in_trouble = c->undecided = false;
     take_snapshot(c);
-    log_event(LOG_INFO, "storage_healed", "last_group=%s", applied ? "kept" : "dropped");
+    log_event(LOG_INFO, "storage_healed", "sequence=%llu last_group=%s",
+              (unsigned long long)journal_sequence(c->server->journal), last);
 }
 
 /* ------------------------------------------------------------------ the thread */
@@ -344,7 +358,7 @@ void commit_stop(server *s) {
 void commit_deinit(server *s) {
     committer *c = s->committer;
     if (c == NULL) return;
-    if (c->in_trouble) txn_abort(c->txn);
+    if (c->undecided) txn_abort(c->txn);
     txn_destroy(&c->txn);
     buf_deinit(&c->changes);
     pthread_cond_destroy(&c->wake);

@@ -1,9 +1,9 @@
 /* The commit thread: the one writer. Takes all that waits as a group, executes it in order against the engine, makes
  * the group durable, publishes it, then answers.
  *
- * When the journal fails, the group's clients learn that the outcome is unknown, later writes are refused as read-only,
- * lookups go on, and the thread tries to heal the journal every second; the group is then published or dropped by what
- * the reopened journal holds. */
+ * When the journal fails, the group's clients learn that the outcome is unknown (read-only, if it refused the group
+ * before writing), later writes are refused as read-only, lookups go on, and the thread tries to heal the journal every
+ * second; a group of unknown fate is then published or dropped by what the reopened journal holds. */
 #ifndef XINYI_SERVER_COMMIT_H
 #define XINYI_SERVER_COMMIT_H
 
@@ -43,7 +43,8 @@ void commit_deinit(server *s);
 /* Hands over a list of requests (linked by next), in order. False, and nothing taken, when the queue is full. */
 bool commit_submit(committer *c, write_request *first, write_request *last, size_t bytes);
 
-/* Executes one policy activation on the calling thread: used at start, between commit_init and commit_start. */
+/* Executes one policy activation on the calling thread: used at start, between commit_init and commit_start. READ_ONLY:
+ * nothing was written, and the server can go on without it; journal_trouble says why. */
 status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count) MUST_CHECK;
 
 /* Numbers that only the commit thread may read at the source, as of its last group. */

@@ -141,6 +141,12 @@ static status load_and_activate(server *s, const policy_texts *texts) {
     snprintf(hash, sizeof hash, "%s", policy_hash(set));
     size_t policies = policy_count(set);
     result = commit_activate(s, set, texts->files, texts->count);
+    if (result == STATUS_READ_ONLY && policy_count(active) > 0) {
+        log_event(LOG_WARN, "policy_not_activated",
+                  "reason=\"%s\" in_force=%u hash=%s effect=\"the stored policy stays in force until the next start\"",
+                  journal_trouble(s->journal), policy_version(active), policy_hash(active));
+        return STATUS_OK;
+    }
     if (result == STATUS_OK)
         log_event(LOG_INFO, "policy_activated", "version=%u hash=%s policies=%zu", version, hash, policies);
     return result;
@@ -161,7 +167,9 @@ status startup_policies(server *s) {
     if (result == STATUS_OK && list.count > LIMIT_POLICY_FILES) result = STATUS_TOO_LARGE;
     if (result == STATUS_OK) result = read_texts(directory, &list, &texts);
     if (result == STATUS_OK) result = load_and_activate(s, &texts);
-    if (result != STATUS_OK)
+    if (result == STATUS_READ_ONLY || result == STATUS_OUTCOME_UNKNOWN)
+        log_event(LOG_ERROR, "policy_not_stored", "directory=%s reason=\"%s\"", directory, journal_trouble(s->journal));
+    else if (result != STATUS_OK)
         log_event(LOG_ERROR, "policy_refused", "directory=%s reason=\"%s\" see=\"xinyi policy check %s\"", directory,
                   result == STATUS_NOT_FOUND ? "no *.yaml files there" : status_text(result), directory);
     texts_deinit(&texts);

@@ -214,11 +214,50 @@ disk_full() {
   verified "$name: nothing acknowledged is lost"
   loads 1 3; wait "$loader"
   if [ "$(acknowledged)" -gt 0 ]; then ok "$name: $(acknowledged) acknowledged afterwards"; else not_ok "$name: nothing acknowledged afterwards" "$(tail -5 "$server_log")"; fi
+  equal "$name: trouble and healing are told once" \
+    "$(grep -c ' storage_trouble ' "$server_log") $(grep -c 'healed ' "$server_log")" '1 1'
   kill_server
   start_server --data "$mounted/data" "$@"
   verified "$name: nor after a restart"
   stops_cleanly "$name: stops"
   rm -rf "$mounted/data"
+}
+# A server below the limit refuses writes as not executed, says so before anybody tried, and starts if it has a policy.
+below_the_limit() {
+  local i answer
+  start_server --data "$mounted/data" --min-free-bytes 16M
+  stops_cleanly "below the limit: a server with room"
+  mkdir "$work/changed" && cp policy/*.yaml "$work/changed" && sed -i 's/^title: .*/title: 改/' "$work/changed/travel.yaml"
+  start_server --data "$mounted/data" --policy "$work/changed" --min-free-bytes 1T
+  contains "below the limit: INFO says read_only" "$("$XINYI" info --json)" '"read_only": ?true'
+  contains "below the limit: the changed policies are named" "$(cat "$server_log")" \
+    "policy_not_activated reason=\"less than 1099511627776 bytes are free in $mounted/data\" in_force=1 "
+  contains "below the limit: the stored policies decide" "$("$XINYI" info --json)" '"policy_version": ?1,'
+  for i in 1 2 3; do
+    equal "below the limit: a write is not executed" "$("$hostile" put --server "$XINYI_SERVER" 2>&1)" read_only
+    sleep 0.7
+  done
+  equal "below the limit: the log stays calm" "$(grep -c 'heal_failed' "$server_log")" 1
+  stops_cleanly "below the limit: stops"
+  refused "below the limit: no policy stored" \
+    "policy_not_stored .*reason=\"less than 1099511627776 bytes are free in $mounted/fresh\"" \
+    --data "$mounted/fresh" --policy policy --listen 127.0.0.1:0 --min-free-bytes 1T
+  # without --policy the first write meets the limit; room comes back while it runs
+  dd if=/dev/zero of="$mounted/ballast" bs=1M count=100 status=none
+  local free; free=$(df --output=avail -B1 "$mounted" | tail -1)
+  start_server --data "$mounted/data" --min-free-bytes $((free + (20 << 20)))
+  equal "room returns: refused before" "$("$hostile" put --server "$XINYI_SERVER" 2>&1)" read_only
+  rm "$mounted/ballast"
+  for i in $(seq 1 50); do
+    answer=$("$hostile" put --server "$XINYI_SERVER" 2>&1)
+    [ "$answer" = ok ] && break
+    sleep 0.1
+  done
+  equal "room returns: writes resume" "$answer" ok
+  contains "room returns: INFO agrees" "$("$XINYI" info --json)" '"read_only": ?false'
+  equal "room returns: healing is told once" "$(grep -c healed "$server_log")" 1
+  stops_cleanly "room returns: stops"
+  rm -rf "$mounted/data" "$mounted/fresh"
 }
 disks() {
   mkdir "$work/disk"
@@ -229,6 +268,7 @@ disks() {
   mounted=$work/disk
   disk_full "full disk, noticed in time" --min-free-bytes 16M
   disk_full "full disk, not looked at" --min-free-bytes 0
+  below_the_limit
   umount "$mounted" && mounted=
 }
 

@@ -54,6 +54,7 @@ Test(journal_trouble, a_group_that_is_not_on_disk_is_said_so) {
     fault_arm(FAULT_COMMIT, 1, 1, STATUS_NO_SPACE);
     expect_status(commit_value(j, "k", "2", &sequence), STATUS_NO_SPACE);
     cr_assert(read_only(j));
+    cr_assert_not(journal_untouched(j), "what the database refused has an unknown fate");
     expect_status(commit_value(j, "k", "3", &sequence), STATUS_NO_SPACE); /* not tried */
     cr_assert_eq(journal_sequence(j), 1);
     expect_ok(journal_heal(j, &applied));
@@ -325,12 +326,21 @@ Test(journal_trouble, too_little_space_is_refused_before_it_is_gone) {
     uint64_t sequence = 0;
     bool applied = true;
     journal *j = help_open_with(&options, NULL);
+    cr_assert(read_only(j), "nothing would be accepted, even before it is tried");
+    cr_assert_not(journal_untouched(j));
+    cr_assert_str_empty(journal_trouble(j));
     expect_status(commit_value(j, "k", "1", &sequence), STATUS_NO_SPACE);
     cr_assert(read_only(j));
+    cr_assert(journal_untouched(j));
+    cr_assert_not_null(strstr(journal_trouble(j), "less than 1152921504606846976 bytes are free in "));
+    cr_assert_not_null(strstr(journal_trouble(j), dir));
     expect_status(journal_heal(j, &applied), STATUS_NO_SPACE);
+    cr_assert(journal_untouched(j));
     j->min_free_bytes = 1; /* somebody tidied up */
     expect_ok(journal_heal(j, &applied));
     cr_assert_not(applied);
+    cr_assert_not(journal_untouched(j));
+    cr_assert_not(read_only(j));
     expect_ok(commit_value(j, "k", "2", &sequence));
     cr_assert_eq(sequence, 1);
     journal_close(&j);

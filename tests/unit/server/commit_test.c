@@ -4,6 +4,7 @@
 #include "persist/fault.h"
 #include "server/connection.h"
 #include "server/worker.h"
+#include "tests/unit/engine_policy.h"
 #include "tests/unit/persist/journal_help.h"
 
 #include <pthread.h>
@@ -13,11 +14,12 @@
 
 static server s;
 static char *directory;
+static uint64_t min_free_bytes = UINT64_MAX;
 
 static void start(bool thread) {
     s = (server){.config = {.queue_bytes = 1 << 20, .max_connections = 1}, .worker_count = 1};
     directory = help_directory();
-    journal_options options = {.directory = directory, .cluster = "test", .min_free_bytes = UINT64_MAX};
+    journal_options options = {.directory = directory, .cluster = "test", .min_free_bytes = min_free_bytes};
     expect_ok(journal_open(&options, &s.journal, NULL, 0));
     engine_options space = {.max_subjects = 1 << 20, .max_accounts = 1 << 16, .seed = journal_seed(s.journal)};
     expect_ok(engine_create(&space, &s.engine));
@@ -190,6 +192,29 @@ Test(commit, stops_in_trouble, .timeout = 60) {
     cr_assert(commit_submit(s.committer, r, r, r->bytes));
     commit_stop(&s);
     expect_status(outcome_of(answer()), STATUS_READ_ONLY);
+    stop();
+}
+
+/* What is refused before anything is written was not executed, and the client is told so. */
+Test(commit, too_little_space_executes_nothing, .timeout = 60) {
+    min_free_bytes = UINT64_C(1) << 60;
+    start(false);
+    journal_stats disk;
+    journal_get_stats(s.journal, &disk);
+    cr_assert(disk.read_only, "nothing was tried yet, but nothing would work");
+    policy_file file = {.name = "power.yaml", .text = HELP_POLICY, .length = strlen(HELP_POLICY)};
+    expect_status(commit_activate(&s, help_policy(HELP_POLICY, 1), &file, 1), STATUS_READ_ONLY);
+    cr_assert_not_null(strstr(journal_trouble(s.journal), "less than 1152921504606846976 bytes are free in "));
+    cr_assert_eq(policy_count(engine_policy(s.engine)), 0);
+    expect_ok(commit_start(&s));
+    for (unsigned i = 0; i < 3; i++) {
+        expect_status(put(1, 10 + i), STATUS_READ_ONLY);
+        nap(400);
+    }
+    cr_assert_eq(minutes_of(1), 0);
+    cr_assert_eq(journal_sequence(s.journal), 0);
+    cr_assert(is_read_only());
+    commit_stop(&s);
     stop();
 }
 
