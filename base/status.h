@@ -39,7 +39,7 @@
     X(BAD_SUBJECT, 120, REFUSED, "the subject id is not valid")                                                        \
     X(UNKNOWN_SUBJECT, 121, REFUSED, "no such subject")                                                                \
     X(UNKNOWN_SCENARIO, 122, REFUSED, "no policy for this scenario")                                                   \
-    X(BAD_PURPOSE, 123, REFUSED, "the purpose is missing or not allowed")                                              \
+    X(BAD_PURPOSE, 123, REFUSED, "the purpose is missing or unknown")                                                  \
     X(BAD_FIELD, 124, REFUSED, "unknown or read-only field")                                                           \
     X(BAD_VALUE, 125, REFUSED, "the value is outside the field's domain")                                              \
     X(NOT_EFFECTIVE, 126, REFUSED, "no policy of this scenario is in force on this day")                               \

@@ -106,7 +106,7 @@ static void take_stock(const account *a, policy_moment at, quota *out) {
 static uint32_t usage_of(int64_t used, int64_t limit) {
     if (used == 0) return 0;
     if (limit == 0) return UINT32_MAX;
-    int64_t percent = scaled(used, 100, limit, limit - 1);
+    int64_t percent = scaled(used, 100, limit, 0);
     return percent >= UINT32_MAX ? UINT32_MAX - 1 : (uint32_t)percent;
 }
 
@@ -135,7 +135,7 @@ void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment 
     out->base_fen = base_of(a, terms);
     out->required_fen = required_of(out->base_fen, terms);
     out->limit_fen = scaled(out->lodged_fen, INT64_C(10000) + terms->unsecured_bp, 10000, 0);
-    out->available_fen = larger(0, out->limit_fen - out->used_fen);
+    if (terms->covered) out->available_fen = larger(0, out->limit_fen - out->used_fen);
     out->usage_percent = usage_of(out->used_fen, out->limit_fen);
     if (!terms->exempt) out->warning = warning_of(out->used_fen, out->limit_fen, terms->warn_percent);
     out->shortfall_fen = larger(0, out->required_fen - out->lodged_fen);

@@ -8,10 +8,11 @@
  *               is exempt or the program does not cover it
  *   lodged    = Σ amounts of instruments valid at this moment
  *   limit     = lodged × (1 + unsecured ratio), rounded down to the fen; 0 without an account
- *   used      = reserved + committed;   available = max(0, limit − used)
- *   usage     = used × 100 / limit, rounded up to the percent for display
- *   warning   = level 1, 2, 3 from used × 100 ≥ limit × warn_percent (80, 90, 100) on, compared exactly: 79.01 % shows
- *               as 80 and is no warning yet. 0 while nothing is used, and for exempt subjects
+ *   used      = reserved + committed
+ *   available = max(0, limit − used); 0 for a subject that the program does not cover
+ *   usage     = used × 100 / limit, rounded down to the percent
+ *   warning   = level 1, 2, 3 from used × 100 ≥ limit × warn_percent (80, 90, 100) on, compared exactly, which is the
+ *               same as usage ≥ warn_percent: 79.99 % shows as 79. 0 while nothing is used, and for exempt subjects
  *   shortfall = max(0, required − lodged)
  *
  * New exposure needs used + amount ≤ limit and a warning below 3, or an exempt subject. Reducing exposure is always
@@ -82,7 +83,7 @@ typedef struct quota {
     uint16_t status;        /* OK; NO_ACCOUNT (all amounts 0), UNKNOWN_PROGRAM, NOT_EFFECTIVE, UNKNOWN_SUBJECT */
     uint8_t warning;        /* 0..3 */
     uint8_t flags;          /* QUOTA_* */
-    uint32_t usage_percent; /* rounded up, at most UINT32_MAX − 1; UINT32_MAX if used > 0 and limit is 0 */
+    uint32_t usage_percent; /* rounded down, at most UINT32_MAX − 1; UINT32_MAX if used > 0 and limit is 0 */
     int64_t base_fen, required_fen, lodged_fen, limit_fen, reserved_fen, committed_fen, used_fen, available_fen,
         shortfall_fen;
     int64_t next_expiry_ms; /* when the next valid instrument ends; 0 none */

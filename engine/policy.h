@@ -117,7 +117,7 @@ typedef struct guarantee_terms {
     bool covered;                 /* the program covers the subject's role */
     bool exempt;                  /* no guarantee is asked: exposure is admitted without limit check */
     bool suspended;               /* no new exposure */
-    bool rated;                   /* the subject has a market grade, or the policy has a rule for the unrated */
+    bool rated;                   /* the policy has a rule for the subject's grade, or for the unrated if it has none */
     bool refuse_when_short;       /* lodged < required refuses new exposure */
     bool floor_at_base;           /* a factor below 1 does not lower required below the base (the national floor) */
     uint8_t warn_percent[3];      /* usage at which warning levels 1, 2, 3 begin; level 3 refuses new exposure */

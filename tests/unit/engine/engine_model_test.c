@@ -143,7 +143,7 @@ static m_quota quota_of(const model *m, uint32_t subject, const m_terms *t) {
     q.used = q.reserved + a->committed;
     if (t->code != STATUS_OK) return q;
     q.limit = (int64_t)((__int128)q.lodged * (10000 + t->unsecured) / 10000);
-    q.available = q.used < q.limit ? q.limit - q.used : 0;
+    q.available = t->covered && q.used < q.limit ? q.limit - q.used : 0;
     q.required = required_of(a, t);
     if (q.required > q.lodged) q.flags |= QUOTA_SHORT;
     static const int percents[] = {80, 90, 100};

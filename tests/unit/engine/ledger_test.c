@@ -204,29 +204,30 @@ Test(ledger, a_limit_below_used_leaves_the_amounts_alone) {
     cr_assert_eq(ledger_admit(&q, &terms, 1), STATUS_LIMIT_EXCEEDED);
 }
 
-Test(ledger, usage_is_rounded_up_and_warnings_are_exact) {
+/* So that what is shown and what is warned of never contradict each other. */
+Test(ledger, usage_is_rounded_down_and_agrees_with_the_warnings) {
     static const struct {
         int64_t limit, used;
         uint32_t percent;
         uint8_t warning;
     } cases[] = {
         {1000, 0, 0, 0},
-        {1000, 1, 1, 0},
+        {1000, 1, 0, 0},
         {1000, 10, 1, 0},
-        {1000, 11, 2, 0},
-        {1000, 799, 80, 0},
+        {1000, 19, 1, 0},
+        {1000, 799, 79, 0},
         {1000, 800, 80, 1},
-        {1000, 899, 90, 1},
+        {1000, 899, 89, 1},
         {1000, 900, 90, 2},
-        {1000, 999, 100, 2},
+        {1000, 999, 99, 2},
         {1000, 1000, 100, 3},
-        {1000, 1001, 101, 3},
-        {3, 2, 67, 0},
+        {1000, 1001, 100, 3},
+        {3, 2, 66, 0},
         {1, 1, 100, 3},
         {0, 0, 0, 0},
         {0, 1, UINT32_MAX, 3},
         {1, 50000000, UINT32_MAX - 1, 3},
-        {LIMIT_AMOUNT_FEN, LIMIT_AMOUNT_FEN / 10 * 8 - 1, 80, 0},
+        {LIMIT_AMOUNT_FEN, LIMIT_AMOUNT_FEN / 10 * 8 - 1, 79, 0},
         {LIMIT_AMOUNT_FEN, LIMIT_AMOUNT_FEN / 10 * 8, 80, 1},
     };
     guarantee_terms terms = usual_terms();
@@ -236,6 +237,9 @@ Test(ledger, usage_is_rounded_up_and_warnings_are_exact) {
         quota q = quota_of(&a, &terms);
         cr_assert_eq(q.usage_percent, cases[i].percent, "case %zu: %u %%", i, q.usage_percent);
         cr_assert_eq(q.warning, cases[i].warning, "case %zu: level %u", i, q.warning);
+        unsigned level = 0;
+        while (level < 3 && q.usage_percent >= terms.warn_percent[level]) level++;
+        cr_assert_eq(q.warning, level, "case %zu: usage and warning contradict each other", i);
     }
     account a = account_with(0);
     a.committed_fen = 5;
@@ -278,6 +282,17 @@ Test(ledger, exactly_the_available_amount_is_admitted) {
     a.committed_fen = 950;
     q = quota_of(&a, &terms);
     cr_assert_eq(ledger_admit(&q, &terms, 1), STATUS_LIMIT_EXCEEDED);
+}
+
+Test(ledger, nothing_is_available_to_the_uncovered) {
+    account a = account_with(10000);
+    a.committed_fen = 400;
+    guarantee_terms terms = usual_terms();
+    terms.covered = false;
+    quota q = quota_of(&a, &terms);
+    cr_assert(q.status == STATUS_OK && q.limit_fen == 10000 && q.used_fen == 400 && q.usage_percent == 4);
+    cr_assert_eq(q.available_fen, 0);
+    cr_assert_eq(ledger_admit(&q, &terms, 1), STATUS_NOT_COVERED);
 }
 
 /* Everything is wrong at first; each repair uncovers the next refusal. */
