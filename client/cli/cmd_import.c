@@ -5,6 +5,7 @@
 #include "client/cli/importer.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/output.h"
 #include "client/cli/progress.h"
 
 #include <errno.h>
@@ -21,12 +22,20 @@ const char help_import[] =
     "Loads a CSV file (UTF-8, with a header; - is standard input): a column subject, any profile fields (xinyi "
     "fields),\n"
     "and for guarantee accounts energy_12m_mwh wholesale_2m_mwh retail_2m_mwh forecast_12m_gwh deposit_fen bond_fen\n"
-    "bond_from bond_to other_instruments. An empty cell leaves a field as it is, - clears it. Every row is on disk "
-    "before\n"
-    "it counts; importing the same file again changes nothing. Instruments that have ended are left out.\n"
-    "  --rejects FILE   lines that are refused, with the reason (FILE.rejects); the rest goes in (exit status 4)\n"
+    "bond_from bond_to other_instruments. Every row is on disk before it counts; importing the same file again "
+    "changes\n"
+    "nothing. Instruments that have ended are left out.\n"
+    "  An empty cell leaves things as they are; - clears a profile field. Energy is cleared with 0. A file never "
+    "takes\n"
+    "  an instrument away or changes one: xinyi quota withdraw ID --instrument N (deposit_fen is 1, bond_fen 2), then\n"
+    "  import again.\n"
+    "  --rejects FILE   lines that are refused, with the reason: FILE.rejects, of standard input stdin.rejects;\n"
+    "                   the rest goes in (exit status 4)\n"
     "  --batch N        rows of one request (1024)\n"
     "  --dry-run        check the file without a server\n"
+    "A server that refuses writes for now is waited for, 30 s or --timeout MS; then exit status 4 if some rows are in, "
+    "3\n"
+    "if none is.\n"
     "\n"
     "  xinyi import province.csv\n"
     "  zcat province.csv.gz | xinyi import - --rejects bad.csv\n";
@@ -52,7 +61,7 @@ typedef struct job {
 static void remove_stale_rejects(const job *j) {
     char start[sizeof rejects_header] = "";
     if (!j->own_name) return;
-    int fd = open(j->rejects, O_RDONLY | O_CLOEXEC);
+    int fd = open(j->rejects, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* not to wait for a pipe of that name */
     if (fd < 0) return;
     ssize_t n = read(fd, start, sizeof rejects_header - 1);
     close(fd);
@@ -70,7 +79,10 @@ static int open_file(job *j) {
     bool standard = strcmp(j->path, "-") == 0;
     j->fd = standard ? STDIN_FILENO : open(j->path, O_RDONLY | O_CLOEXEC);
     if (j->fd < 0) return cli_usage(j->c, "cannot open %s: %s", j->path, strerror(errno));
-    if (fstat(j->fd, &about) == 0 && S_ISDIR(about.st_mode)) return cli_usage(j->c, "%s is a directory", j->path);
+    if (fstat(j->fd, &about) != 0) return cli_usage(j->c, "cannot read %s: %s", j->path, strerror(errno));
+    if (S_ISDIR(about.st_mode)) return cli_usage(j->c, "%s is a directory", j->path);
+    if (S_ISREG(about.st_mode) && output_touches(j->rejects, &about))
+        return cli_usage(j->c, "rejected lines would overwrite %s itself: name another file with --rejects", j->path);
     j->reader = csv_reader_create(j->fd);
     if (j->reader == NULL) return cli_no_memory(j->c);
     progress_init(&j->bar, j->dry_run ? "check" : "import", S_ISREG(about.st_mode) ? (uint64_t)about.st_size : 0);
@@ -116,6 +128,7 @@ static void summary_json(job *j, const importer_totals *t, double seconds) {
     jout_int(o, "subjects", (int64_t)t->subjects);
     jout_int(o, "accounts", (int64_t)t->accounts);
     jout_int(o, "rejected", (int64_t)t->rejected);
+    jout_int(o, "imported", j->dry_run ? 0 : (int64_t)(t->certain_rows - t->rejected));
     jout_int(o, "ended_instruments", (int64_t)t->ended);
     jout_int(o, "certain_rows", (int64_t)t->certain_rows);
     jout_string(o, "rejects", importer_wrote_rejects(j->work) ? j->rejects : NULL);
@@ -126,15 +139,20 @@ static void summary_json(job *j, const importer_totals *t, double seconds) {
     jout_line(o);
 }
 
+static const char *plural(uint64_t n, const char *one, const char *many) { return n == 1 ? one : many; }
+
 static void summary_text(const job *j, const importer_totals *t, double seconds) {
     char rows[MONEY_TEXT], subjects[MONEY_TEXT], accounts_text[MONEY_TEXT], rejected[MONEY_TEXT], rate[MONEY_TEXT];
-    printf("%s %s rows in %.1f s (%s rows/s): %s subjects %s, %s accounts, %s rejected\n",
-           j->dry_run ? "checked" : "imported", money_format_count((int64_t)t->certain_rows, rows), seconds,
+    uint64_t counted = j->dry_run ? t->certain_rows : t->certain_rows - t->rejected;
+    printf("%s %s %s in %.1f s (%s rows/s): %s %s %s, %s %s, %s rejected\n", j->dry_run ? "checked" : "imported",
+           money_format_count((int64_t)counted, rows), plural(counted, "row", "rows"), seconds,
            money_format_count((int64_t)((double)t->certain_rows / (seconds > 0 ? seconds : 1)), rate),
-           money_format_count((int64_t)t->subjects, subjects), j->dry_run ? "to write" : "written",
-           money_format_count((int64_t)t->accounts, accounts_text), money_format_count((int64_t)t->rejected, rejected));
+           money_format_count((int64_t)t->subjects, subjects), plural(t->subjects, "subject", "subjects"),
+           j->dry_run ? "to write" : "written", money_format_count((int64_t)t->accounts, accounts_text),
+           plural(t->accounts, "account", "accounts"), money_format_count((int64_t)t->rejected, rejected));
     if (t->ended > 0)
-        printf("%s instruments have ended and were left out\n", money_format_count((int64_t)t->ended, rows));
+        printf("%s %s ended and %s left out\n", money_format_count((int64_t)t->ended, rows),
+               plural(t->ended, "instrument has", "instruments have"), plural(t->ended, "was", "were"));
     if (importer_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
 }
 
@@ -147,6 +165,8 @@ static int run(job *j) {
     j->work = importer_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
     if (j->work == NULL) return cli_no_memory(j->c);
     code = read_rows(j);
+    int kept = importer_keep_rejects(j->work);
+    if (code == 0) code = kept;
     double seconds = progress_seconds(&j->bar);
     progress_clear(&j->bar);
     const importer_totals *t = importer_get_totals(j->work);
@@ -171,6 +191,8 @@ int command_import(cli *c, int argc, char **argv) {
     if (code == 0 && argc - first != 1) code = cli_usage(c, "give one CSV file, or - for standard input");
     if (code == 0 && batch != NULL && (!money_parse_count(batch, strlen(batch), LIMIT_ENTRIES_MAX, &rows) || rows == 0))
         code = cli_usage(c, "--batch is 1 to %d rows, not '%s'", LIMIT_ENTRIES_MAX, batch);
+    if (code == 0 && rejects != NULL && strcmp(rejects, "-") == 0)
+        code = cli_usage(c, "--rejects needs the name of a file");
     if (code == 0) {
         j->path = argv[first];
         j->batch = (size_t)rows;

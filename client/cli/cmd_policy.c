@@ -32,6 +32,7 @@ typedef struct texts {
     buf *contents;
     char **paths;
     size_t count;
+    file_list ignored; /* what ends in .yml: the server does not read it either */
 } texts;
 
 static void texts_deinit(texts *t) {
@@ -42,6 +43,7 @@ static void texts_deinit(texts *t) {
     free(t->files);
     free(t->contents);
     free(t->paths);
+    file_list_deinit(&t->ignored);
     *t = (texts){0};
 }
 
@@ -84,7 +86,12 @@ static int read_texts(const cli *c, const char *path, texts *t) {
     errno = 0;
     if (file_list_dir(directory, ".yaml", &list) != STATUS_OK)
         return cli_usage(c, "cannot read %s: %s", path, strerror(errno));
-    int code = list.count == 0 ? cli_usage(c, "%s holds no *.yaml files", path)
+    if (file_list_dir(directory, ".yml", &t->ignored) == STATUS_NO_MEMORY) {
+        file_list_deinit(&list);
+        return cli_no_memory(c);
+    }
+    int code = list.count == 0 ? cli_usage(c, "%s holds no *.yaml files%s", path,
+                                           t->ignored.count > 0 ? ", only *.yml, which is not read: rename them" : "")
                : list.count > LIMIT_POLICY_FILES
                    ? cli_usage(c, "%s holds more than %d policy files", path, LIMIT_POLICY_FILES)
                    : read_all(c, t, directory, list.names, list.count);
@@ -116,6 +123,16 @@ static void print_finding(cli *c, const policy_finding *f) {
            cli_paint(c, "0"), f->message);
 }
 
+/* Told before the findings of the loader, as warnings. */
+static void print_ignored(cli *c, const file_list *ignored) {
+    for (size_t i = 0; i < ignored->count; i++) {
+        policy_finding f = {.severity = POLICY_WARNING};
+        snprintf(f.file, sizeof f.file, "%s", ignored->names[i]);
+        snprintf(f.message, sizeof f.message, "not read: policy files end in .yaml; rename it");
+        print_finding(c, &f);
+    }
+}
+
 static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 
 /* Loads; prints findings. `list` opens a JSON array of them. *set is NULL if there are errors. */
@@ -124,12 +141,14 @@ static int load(cli *c, const texts *t, policy_set **set) {
     *set = NULL;
     status s = policy_load(t->files, t->count, 1, &findings, set);
     if (c->json) jout_array(&c->out, "findings");
+    print_ignored(c, &t->ignored);
+    findings.warnings += t->ignored.count;
     for (size_t i = 0; i < findings.count; i++) print_finding(c, &findings.items[i]);
     if (c->json) {
         jout_end(&c->out);
         jout_int(&c->out, "errors", (int64_t)findings.errors);
         jout_int(&c->out, "warnings", (int64_t)findings.warnings);
-    } else if (s != STATUS_OK || findings.count > 0) {
+    } else if (s != STATUS_OK || findings.count > 0 || t->ignored.count > 0) {
         printf("%zu file%s: %zu error%s, %zu warning%s\n", t->count, plural(t->count), findings.errors,
                plural(findings.errors), findings.warnings, plural(findings.warnings));
     }

@@ -36,6 +36,32 @@ const char *columns_instrument_name(unsigned kind) {
     return kind < sizeof kinds / sizeof kinds[0] ? kinds[kind] : NULL;
 }
 
+/* ------------------------------------------------------------------ text */
+
+/* UTF-8 without NUL. Overlong forms pass: what they stand for is in no domain. */
+static bool is_utf8(const char *text, size_t length) {
+    const uint8_t *s = (const uint8_t *)text;
+    for (size_t i = 0; i < length;) {
+        size_t n = s[i] < 0x80 ? 1 : s[i] < 0xC2 ? 0 : s[i] < 0xE0 ? 2 : s[i] < 0xF0 ? 3 : s[i] < 0xF5 ? 4 : 0;
+        if (n == 0 || n > length - i || s[i] == 0) return false;
+        for (size_t k = 1; k < n; k++)
+            if ((s[i + k] & 0xC0) != 0x80) return false;
+        i += n;
+    }
+    return true;
+}
+
+/* NULL, or what to do about a file that is no text of ours. */
+static const char *not_text(const char *raw, size_t length) {
+    if (length >= 2 && memcmp(raw, "\x1F\x8B", 2) == 0) return "the file is compressed: zcat FILE | xinyi import -";
+    if (length >= 2 && memcmp(raw, "PK", 2) == 0 && memchr(raw, 0, length) != NULL)
+        return "the file is a workbook or an archive: save it as CSV, in UTF-8";
+    if (length >= 2 && (memcmp(raw, "\xFF\xFE", 2) == 0 || memcmp(raw, "\xFE\xFF", 2) == 0))
+        return "the file is UTF-16; save the file as UTF-8";
+    if (memchr(raw, 0, length) != NULL) return "the file is binary, or UTF-16: save the file as CSV, in UTF-8";
+    return is_utf8(raw, length) ? NULL : "the line is not UTF-8, perhaps GBK: save the file as UTF-8";
+}
+
 /* ------------------------------------------------------------------ header */
 
 static bool is(const csv_field *cell, const char *name) {
@@ -93,13 +119,10 @@ static bool resolve(columns *c, size_t i, const csv_field *cell, char *why, size
 }
 
 bool columns_from_header(const csv_record *header, columns *out, char *why, size_t room) {
-    if (header->error != NULL) {
-        snprintf(why, room, "%s", header->error);
-        return false;
-    }
-    if (header->raw_length >= 2 &&
-        (memcmp(header->raw, "\xFF\xFE", 2) == 0 || memcmp(header->raw, "\xFE\xFF", 2) == 0)) {
-        snprintf(why, room, "the file is UTF-16; save it as UTF-8");
+    const char *problem = not_text(header->raw, header->raw_length);
+    if (problem == NULL) problem = header->error;
+    if (problem != NULL) {
+        snprintf(why, room, "%s", problem);
         return false;
     }
     *out = (columns){.count = header->count, .subject = -1};
@@ -128,7 +151,10 @@ static bool bad_cell(const char *name, const csv_field *cell, const char *what, 
 
 static bool parse_amount(const char *name, const csv_field *cell, int64_t *amount, char *why, size_t room) {
     if (money_parse_count(cell->text, cell->length, LIMIT_AMOUNT_FEN, amount) && *amount > 0) return true;
-    return bad_cell(name, cell, "is not a positive whole number of fen", why, room);
+    return bad_cell(name, cell,
+                    is(cell, "-") ? "clears nothing here: an instrument is withdrawn with xinyi quota withdraw"
+                                  : "is not a positive whole number of fen",
+                    why, room);
 }
 
 static bool parse_hour(const char *name, const csv_field *cell, bool is_end, uint32_t *hour, char *why, size_t room) {
@@ -182,7 +208,9 @@ static bool parse_account(const csv_field *cells, columns_row *row, char *why, s
     for (unsigned i = 0; i < COLUMNS_ENERGIES; i++) {
         int64_t max = i == COLUMNS_FORECAST_12M ? LIMIT_ENERGY_MWH / 1000 : LIMIT_ENERGY_MWH;
         if (cells[i].text == NULL || money_parse_count(cells[i].text, cells[i].length, max, &row->energy[i])) continue;
-        return bad_cell(accounts[i].name, &cells[i], "is not a whole number within range", why, room);
+        return bad_cell(accounts[i].name, &cells[i],
+                        is(&cells[i], "-") ? "clears nothing here: write 0" : "is not a whole number within range", why,
+                        room);
     }
     if (cells[COLUMNS_DEPOSIT].text != NULL) {
         xinyi_instrument *deposit = add_instrument(row, COLUMNS_DEPOSIT_ID, XINYI_DEPOSIT);
@@ -216,8 +244,8 @@ static bool parse_subject(const csv_field *cell, int32_t today, columns_row *out
     return bad_cell("subject", cell, subject_explain(&finding, text, sentence, sizeof sentence), why, room);
 }
 
-bool columns_parse(const columns *c, const csv_record *record, int32_t today, columns_row *out, char *why,
-                   size_t room) {
+static bool parse_row(const columns *c, const csv_record *record, int32_t today, columns_row *out, char *why,
+                      size_t room) {
     csv_field cells[COLUMNS_ACCOUNT_COUNT];
     if (record->error != NULL) {
         snprintf(why, room, "%s", record->error);
@@ -248,6 +276,14 @@ bool columns_parse(const columns *c, const csv_record *record, int32_t today, co
         }
     }
     return out->account == 0 || parse_account(cells, out, why, room);
+}
+
+bool columns_parse(const columns *c, const csv_record *record, int32_t today, columns_row *out, char *why,
+                   size_t room) {
+    if (parse_row(c, record, today, out, why, room)) return true;
+    const char *problem = not_text(record->raw, record->raw_length);
+    if (problem != NULL) snprintf(why, room, "%s", problem); /* what else is wrong with it follows from that */
+    return false;
 }
 
 /* ------------------------------------------------------------------ writing */

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/purpose.h"
 #include "client/cli/importer_batch.h"
+#include "client/cli/money.h"
+#include "client/cli/output.h"
 
 #include <csv.h>
 #include <errno.h>
@@ -13,15 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WINDOW 24                /* batches on the way */
 #define WAIT_MS 200              /* of one poll */
 #define SILENCE_MS_DEFAULT 30000 /* without any answer */
 #define AGAIN_MS_MAX 30000       /* how long an overloaded server is asked again */
 #define AGAIN_FIRST_MS 50
+#define AGAIN_SAY_MS 2000
 #define TAG_PART_BITS 16
-#define NO_FIELD PROFILE_FIELD_COUNT      /* a PUT was refused for no field of its own */
-#define NO_PUT (PROFILE_FIELD_COUNT + 1u) /* an operation was refused */
+#define NO_FIELD PROFILE_FIELD_COUNT /* a PUT was refused for no field of its own */
 
 struct importer {
     cli *c;
@@ -29,7 +32,10 @@ struct importer {
     size_t batch;
     bool dry_run, accounts_loaded;
     const char *rejects_path;
-    FILE *rejects;
+    output rejects_file;
+    FILE *rejects; /* onto a descriptor of its own of the same file */
+    bool rejects_kept, rejects_failed;
+    buf why;
     importer_batch ring[WINDOW + 1];
     uint64_t head, tail; /* of batches */
     accounts known;
@@ -47,7 +53,7 @@ static importer_batch *at(importer *i, uint64_t number) { return &i->ring[number
 
 static void reject(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     char why[160];
-    if (field != NO_PUT) b->rows[row].put_refused = true;
+    b->rows[row].put_refused = true;
     const profile_field *f = code == STATUS_BAD_VALUE || code == STATUS_BAD_FIELD ? profile_field_at(field) : NULL;
     snprintf(why, sizeof why, "%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code));
     if (!importer_batch_reject(b, row, why)) i->no_room = true;
@@ -58,7 +64,7 @@ static bool is_again(unsigned code) {
     return class == STATUS_CLASS_AGAIN || class == STATUS_CLASS_UNKNOWN;
 }
 
-static void entry_status(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
+static void put_status(importer *i, importer_batch *b, size_t row, unsigned code, unsigned field) {
     if (code == 0) return;
     if (is_again(code))
         b->again = (int)code;
@@ -67,9 +73,9 @@ static void entry_status(importer *i, importer_batch *b, size_t row, unsigned co
 }
 
 /* A refusal is kept with its id, so one that came only because the PUT before it was put off must not be repeated. */
-static void operation_status(importer *i, importer_batch *b, size_t index, unsigned code) {
-    b->operation_refused[index] = code != 0 && !is_again(code);
-    entry_status(i, b, b->operation_row[index], code, NO_PUT);
+static void operation_status(importer_batch *b, size_t index, unsigned code) {
+    b->operation_refused[index] = is_again(code) ? 0 : (uint16_t)code;
+    if (is_again(code)) b->again = (int)code;
 }
 
 /* part 0 is the PUT, part n the operations from (n − 1) × max on. */
@@ -85,56 +91,102 @@ static void on_reply(void *context, const xinyi_reply *reply) {
     }
     size_t first = part == 0 ? 0 : (part - 1) * max;
     size_t whole = part == 0 ? b->put_count : b->operation_count - first < max ? b->operation_count - first : max;
-    const uint32_t *rows = part == 0 ? b->put_row : b->operation_row + first;
     for (size_t k = 0; k < whole; k++) {
-        if (reply->status != 0)
-            entry_status(i, b, rows[k], (unsigned)reply->status, part == 0 ? NO_FIELD : NO_PUT);
-        else if (k >= reply->count)
-            reject(i, b, rows[k], STATUS_BAD_ENTRY, NO_PUT);
-        else if (part == 0)
-            entry_status(i, b, rows[k], reply->puts[k].status, reply->puts[k].field);
+        bool answered = reply->status == 0 && k < reply->count;
+        unsigned code = reply->status != 0 ? (unsigned)reply->status : STATUS_BAD_ENTRY;
+        if (part > 0)
+            operation_status(b, first + k, answered ? reply->operations[k].status : code);
+        else if (answered)
+            put_status(i, b, b->put_row[k], reply->puts[k].status, reply->puts[k].field);
         else
-            operation_status(i, b, first + k, reply->operations[k].status);
+            put_status(i, b, b->put_row[k], code, NO_FIELD);
     }
 }
 
 /* ------------------------------------------------------------------ rejects */
 
-static int write_reject(importer *i, const importer_batch *b, const importer_row *row, const char *why) {
+static int certain(const importer *i) {
+    char rows[MONEY_TEXT];
+    cli_error(i->c, "%s %s, up to line %llu, %s certain; running the same import again is safe",
+              money_format_count((int64_t)i->totals.certain_rows, rows), i->totals.certain_rows == 1 ? "row" : "rows",
+              (unsigned long long)i->totals.certain_line, i->totals.certain_rows == 1 ? "is" : "are");
+    return i->totals.certain_rows > i->totals.rejected ? CLI_EXIT_PARTLY : CLI_EXIT_NO_CONNECTION;
+}
+
+static int rejects_failed(importer *i, const char *why) {
+    cli_error(i->c, "%s: rejected lines are not kept; name another file with --rejects", why);
+    i->rejects_failed = true;
+    return CLI_EXIT_REFUSED;
+}
+
+static int open_rejects(importer *i) {
+    char why[OUTPUT_WHY];
+    if (!output_open(&i->rejects_file, i->rejects_path, 0600, why)) return rejects_failed(i, why);
+    int copy = dup(i->rejects_file.fd);
+    i->rejects = copy < 0 ? NULL : fdopen(copy, "w");
     if (i->rejects == NULL) {
-        i->rejects = fopen(i->rejects_path, "we");
-        if (i->rejects != NULL) fputs("line,reason,original\n", i->rejects);
+        if (copy >= 0) close(copy);
+        return cli_no_memory(i->c);
     }
-    if (i->rejects == NULL) {
-        cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
-        return CLI_EXIT_REFUSED;
-    }
+    fputs("line,reason,original\n", i->rejects);
+    return 0;
+}
+
+static int write_reject(importer *i, const importer_batch *b, const importer_row *row) {
+    int code = i->rejects == NULL ? open_rejects(i) : 0;
+    if (code != 0) return code;
     fprintf(i->rejects, "%llu,", (unsigned long long)row->line);
-    csv_fwrite(i->rejects, why, strlen(why));
+    csv_fwrite(i->rejects, i->why.data, i->why.size);
     putc(',', i->rejects);
     csv_fwrite(i->rejects, b->raw.data + row->raw, row->raw_length);
     putc('\n', i->rejects);
     if (!ferror(i->rejects)) return 0;
-    cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
-    return CLI_EXIT_REFUSED;
+    char why[OUTPUT_WHY];
+    snprintf(why, sizeof why, "cannot write %s: %s", i->rejects_path, strerror(errno));
+    return rejects_failed(i, why);
+}
+
+int importer_keep_rejects(importer *i) {
+    char why[OUTPUT_WHY];
+    int code = 0;
+    if (i->rejects != NULL) {
+        bool ok = !ferror(i->rejects) && fflush(i->rejects) == 0;
+        if (!ok && !i->rejects_failed) {
+            snprintf(why, sizeof why, "cannot write %s: %s", i->rejects_path, strerror(errno));
+            code = rejects_failed(i, why);
+        }
+        fclose(i->rejects); /* flushed already */
+        i->rejects = NULL;
+        i->rejects_kept = !i->rejects_failed;
+    }
+    if (i->rejects_file.fd >= 0 && !output_close(&i->rejects_file, !i->rejects_failed, why)) {
+        i->rejects_kept = false;
+        code = rejects_failed(i, why);
+    }
+    return code;
 }
 
 static int retire(importer *i) {
     importer_batch *b = at(i, i->tail);
+    size_t operation = 0;
     for (size_t k = 0; k < b->row_count; k++) {
         const importer_row *row = &b->rows[k];
-        const char *why = importer_batch_reason(b, row);
+        bool rejected = importer_batch_verdict(b, k, &operation, &i->why);
+        if (buf_status(&i->why) != STATUS_OK) return cli_no_memory(i->c);
         i->totals.certain_rows++;
         i->totals.certain_line = row->line;
-        if (why != NULL) {
+        i->totals.subjects += row->has_put && !row->put_refused;
+        if (rejected) {
             i->totals.rejected++;
-            int code = write_reject(i, b, row, why);
-            if (code != 0) return code;
+            int code = write_reject(i, b, row);
+            if (code != 0) {
+                certain(i);
+                return code;
+            }
         } else {
             i->totals.accounts += row->has_account;
             i->totals.ended += row->ended;
         }
-        i->totals.subjects += row->has_put && !row->put_refused;
     }
     importer_batch_clear(b);
     i->tail++;
@@ -162,8 +214,7 @@ static int send_batch(importer *i, uint64_t number) {
 
 static int lost(importer *i, int code) {
     int exit_code = cli_failed(i->c, code);
-    cli_error(i->c, "%llu rows, up to line %llu, are certain; running the same import again is safe",
-              (unsigned long long)i->totals.certain_rows, (unsigned long long)i->totals.certain_line);
+    certain(i);
     return exit_code;
 }
 
@@ -194,21 +245,28 @@ static int first_again(importer *i, uint64_t *number) {
     return 0;
 }
 
+/* Being overloaded for a moment is ordinary; anything else is told before it is waited for. */
+static void say_waiting(const importer *i, int again, int64_t waited_ms, int64_t limit_ms, bool *said) {
+    if (*said || (again == XINYI_OVERLOADED && waited_ms < AGAIN_SAY_MS)) return;
+    cli_error(i->c, "%s; waiting up to %lld s for it", xinyi_status_text(again), (long long)(limit_ms + 999) / 1000);
+    *said = true;
+}
+
 /* Sends again, in order, everything from the first batch that the server did not execute. */
 static int send_again(importer *i) {
-    int64_t pause_ms = AGAIN_FIRST_MS, waited_ms = 0;
+    int64_t pause_ms = AGAIN_FIRST_MS, waited_ms = 0, limit_ms = i->c->timeout_ms > 0 ? i->c->timeout_ms : AGAIN_MS_MAX;
     uint64_t number;
+    bool said = false;
     for (;;) {
         int code = wait_for(i, i->head);
         if (code != 0) return code;
         int again = first_again(i, &number);
         if (again == 0) return 0;
-        if (waited_ms >= AGAIN_MS_MAX) {
-            cli_error(i->c, "%s", xinyi_status_text(again));
-            cli_error(i->c, "%llu rows, up to line %llu, are certain; running the same import again is safe",
-                      (unsigned long long)i->totals.certain_rows, (unsigned long long)i->totals.certain_line);
-            return CLI_EXIT_REFUSED;
+        if (waited_ms >= limit_ms) {
+            cli_error(i->c, "gave up after %lld s: %s", (long long)(waited_ms + 999) / 1000, xinyi_status_text(again));
+            return certain(i);
         }
+        say_waiting(i, again, waited_ms, limit_ms, &said);
         nanosleep(&(struct timespec){.tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000}, NULL);
         waited_ms += pause_ms;
         pause_ms = pause_ms * 2 < 2000 ? pause_ms * 2 : 2000;
@@ -265,6 +323,7 @@ importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_ru
     i->dry_run = dry_run;
     i->now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
     i->rejects_path = rejects_path;
+    i->rejects_file.fd = -1;
     for (size_t k = 0; k < WINDOW + 1; k++)
         if (!importer_batch_init(&i->ring[k], batch)) importer_destroy(&i);
     if (i != NULL && !dry_run) xinyi_on(c->x, on_reply, i);
@@ -274,7 +333,8 @@ importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_ru
 void importer_destroy(importer **i) {
     if (i == NULL || *i == NULL) return;
     for (size_t k = 0; k < WINDOW + 1; k++) importer_batch_deinit(&(*i)->ring[k]);
-    if ((*i)->rejects != NULL) fclose((*i)->rejects);
+    importer_keep_rejects(*i);
+    buf_deinit(&(*i)->why);
     if ((*i)->c->x != NULL) xinyi_on((*i)->c->x, NULL, NULL);
     accounts_deinit(&(*i)->known);
     free(*i);
@@ -305,14 +365,9 @@ int importer_record(importer *i, const csv_record *record) {
 int importer_finish(importer *i) {
     int code = close_batch(i);
     if (code == 0) code = make_room(i, 0);
-    if (i->rejects == NULL) return code;
-    bool failed = fflush(i->rejects) != 0 || ferror(i->rejects) != 0;
-    if (fclose(i->rejects) != 0) failed = true;
-    i->rejects = NULL;
-    if (!failed || code != 0) return code;
-    cli_error(i->c, "cannot write %s: %s", i->rejects_path, strerror(errno));
-    return CLI_EXIT_REFUSED;
+    int kept = importer_keep_rejects(i);
+    return code != 0 ? code : kept;
 }
 
 const importer_totals *importer_get_totals(const importer *i) { return &i->totals; }
-bool importer_wrote_rejects(const importer *i) { return i->totals.rejected > 0; }
+bool importer_wrote_rejects(const importer *i) { return i->rejects_kept; }

@@ -9,7 +9,8 @@
  * value returns to what it was, and an old refusal after its cause is gone.
  *
  * When the server asks to try again (overloaded), everything from the first such batch on is sent again in order with
- * the same operation ids, so for a subject with several rows the last one wins.
+ * the same operation ids, so for a subject with several rows the last one wins. After half a minute of that, or what
+ * --timeout says, it gives up.
  *
  * Owned by the caller, one thread. */
 #ifndef XINYI_CLI_IMPORTER_H
@@ -27,7 +28,7 @@ typedef struct importer_totals {
 } importer_totals;
 
 /* batch: rows of one request, at most what the server takes. dry_run: parse and check only; c->x may be NULL.
- * rejects_path is opened when the first reject is written. NULL without memory. */
+ * rejects_path (output.h) is opened when the first reject is written. NULL without memory. */
 importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_run, const char *rejects_path);
 void importer_destroy(importer **i); /* accepts NULL */
 
@@ -35,7 +36,10 @@ void importer_destroy(importer **i); /* accepts NULL */
 int importer_record(importer *i, const csv_record *record);
 /* Sends the rest and waits for all answers. */
 int importer_finish(importer *i);
+/* Puts what was rejected in its place, however the import ended; 0, or an exit code after a message. Once is enough. */
+int importer_keep_rejects(importer *i);
 const importer_totals *importer_get_totals(const importer *i);
+/* Something was rejected, and the file tells what. */
 bool importer_wrote_rejects(const importer *i);
 
 #endif

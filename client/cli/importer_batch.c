@@ -50,9 +50,79 @@ void importer_batch_reset(importer_batch *b) {
     for (size_t i = 0; i < b->row_count; i++)
         if (b->rows[i].reason > b->read_reasons) b->rows[i].reason = 0, b->rows[i].put_refused = false;
     for (size_t i = 0; i < b->operation_count; i++)
-        if (b->operation_refused[i]) b->operations[i].id = xinyi_operation_new(), b->operation_refused[i] = false;
+        if (b->operation_refused[i]) b->operations[i].id = xinyi_operation_new(), b->operation_refused[i] = 0;
     b->reasons.size = b->read_reasons;
     b->again = 0;
+}
+
+/* ------------------------------------------------------------------ what became of a row */
+
+/* "the deposit", "the bond", "instrument 7" */
+static void name_part(const xinyi_operation *op, buf *to) {
+    if (op->kind == XINYI_ENERGY)
+        buf_append_str(to, "the energy");
+    else if (op->instrument == COLUMNS_DEPOSIT_ID)
+        buf_append_str(to, "the deposit");
+    else if (op->instrument == COLUMNS_BOND_ID)
+        buf_append_str(to, "the bond");
+    else
+        buf_printf(to, "instrument %llu", (unsigned long long)op->instrument);
+}
+
+static void name_refusal(const xinyi_operation *op, unsigned code, buf *to) {
+    buf_append_str(to, xinyi_status_text((int)code));
+    if (code != STATUS_INSTRUMENT_EXISTS) return;
+    char text[SUBJECT_TEXT];
+    subject_id id;
+    memcpy(id.bytes, op->subject.bytes, sizeof id.bytes);
+    buf_printf(to, ", with other terms; to replace it: xinyi quota withdraw %s --instrument %llu, then import again",
+               subject_format(&id, text), (unsigned long long)op->instrument);
+}
+
+/* "the profile", "the profile and the energy": what was written. Returns how many. */
+static unsigned name_written(const importer_batch *b, const importer_row *r, size_t from, size_t until, buf *to) {
+    bool put = r->has_put && r->reason == 0;
+    unsigned all = put, named = 0;
+    for (size_t k = from; k < until; k++) all += b->operation_refused[k] == 0;
+    if (put) {
+        buf_append_str(to, "the profile");
+        named++;
+    }
+    for (size_t k = from; k < until; k++) {
+        if (b->operation_refused[k] != 0) continue;
+        if (named > 0) buf_append_str(to, named + 1 == all ? " and " : ", ");
+        name_part(&b->operations[k], to);
+        named++;
+    }
+    return all;
+}
+
+bool importer_batch_verdict(const importer_batch *b, size_t row, size_t *operation, buf *why) {
+    const importer_row *r = &b->rows[row];
+    const char *reason = importer_batch_reason(b, r), *separator = "";
+    size_t from = *operation, refused = 0;
+    for (; *operation < b->operation_count && b->operation_row[*operation] == row; ++*operation)
+        refused += b->operation_refused[*operation] != 0;
+    buf_clear(why);
+    if (reason == NULL && refused == 0) return false;
+    unsigned written = name_written(b, r, from, *operation, why);
+    if (written > 0) {
+        buf_append_str(why, written == 1 ? " was written" : " were written");
+        separator = "; ";
+    }
+    if (reason != NULL) {
+        buf_printf(why, "%s%s%s", separator, written > 0 ? "the profile was not: " : "", reason);
+        separator = "; ";
+    }
+    for (size_t k = from; k < *operation; k++) {
+        if (b->operation_refused[k] == 0) continue;
+        buf_append_str(why, separator);
+        name_part(&b->operations[k], why);
+        buf_append_str(why, " was not written: ");
+        name_refusal(&b->operations[k], b->operation_refused[k], why);
+        separator = "; ";
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------ operations of a row */
@@ -66,13 +136,13 @@ static xinyi_operation *add_operation(importer_batch *b, unsigned kind, const xi
         uint32_t *rows = realloc(b->operation_row, room * sizeof *rows);
         if (rows == NULL) return NULL;
         b->operation_row = rows;
-        bool *refused = realloc(b->operation_refused, room * sizeof *refused);
+        uint16_t *refused = realloc(b->operation_refused, room * sizeof *refused);
         if (refused == NULL) return NULL;
         b->operation_refused = refused;
         b->operation_room = room;
     }
     b->operation_row[b->operation_count] = (uint32_t)(b->row_count - 1);
-    b->operation_refused[b->operation_count] = false;
+    b->operation_refused[b->operation_count] = 0;
     xinyi_operation *op = &b->operations[b->operation_count++];
     *op = (xinyi_operation){
         .id = xinyi_operation_new(), .subject = *subject, .program = XINYI_PROGRAM_POWER, .kind = (uint8_t)kind};

@@ -20,7 +20,7 @@ typedef struct importer_batch {
     uint32_t *put_row; /* row of each put */
     xinyi_operation *operations;
     uint32_t *operation_row;
-    bool *operation_refused;
+    uint16_t *operation_refused; /* with which status; 0: not */
     size_t row_count, put_count, operation_count, operation_room;
     size_t capacity; /* rows */
     buf raw, reasons;
@@ -41,6 +41,9 @@ bool importer_batch_add(importer_batch *b, const csv_record *record, const colum
 /* Rejects a row, unless it is rejected already. */
 bool importer_batch_reject(importer_batch *b, size_t row, const char *why);
 const char *importer_batch_reason(const importer_batch *b, const importer_row *row); /* NULL: not rejected */
+/* Rows are looked at in order: *operation is where the operations of this one begin, and moves behind them. False if
+ * nothing of the row was refused; otherwise a sentence, in *why, that tells what was written and what was not. */
+bool importer_batch_verdict(const importer_batch *b, size_t row, size_t *operation, buf *why);
 /* Forgets what answers said, for sending again. Operations that were refused get new ids. */
 void importer_batch_reset(importer_batch *b);
 

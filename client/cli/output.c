@@ -87,7 +87,12 @@ bool output_open(output *o, const char *path, mode_t mode, char why[OUTPUT_WHY])
         ok = open_direct(o, why);
     } else {
         o->place = there ? realpath(path, NULL) : strdup(path);
-        ok = o->place != NULL ? open_beside(o, mode, why) : failed(why, "write", path);
+        if (o->place != NULL)
+            ok = open_beside(o, mode, why);
+        else if (errno == ENOENT) /* a file that has no name any more, under /proc */
+            ok = open_direct(o, why);
+        else
+            ok = failed(why, "write", path);
     }
     if (ok) return true;
     if (o->fd >= 0) close(o->fd);

@@ -189,6 +189,14 @@ s export --output "$dir/persons.csv" --kind person
 is "export of persons" "$(cut -c1-3 "$dir/persons.csv" | sort | uniq -c | awk '{ print $2 }' | tr '\n' ' ')" "id: sub "
 s export --output - --kind entity; hasnt "export of entities to standard output" "$out" "id:"
 s export --output "$dir/no/such/place.csv"; exits "export to nowhere exits 2" 2
+ln -s linked.csv "$dir/to.csv"; echo old >"$dir/linked.csv"; s export --output "$dir/to.csv" --kind entity
+[ -L "$dir/to.csv" ] && [ "$(wc -l <"$dir/linked.csv")" -gt 100 ]; result "export through a link keeps the link" $?
+mkfifo "$dir/pipe"; wc -l <"$dir/pipe" >"$dir/lines" & reader=$!
+s export --output "$dir/pipe" --kind entity; exits "export into a pipe" 0; wait "$reader"
+[ -p "$dir/pipe" ] && [ "$(cat "$dir/lines")" = "$(wc -l <"$dir/linked.csv")" ]; result "a pipe gets the rows and stays" $?
+if mknod "$dir/full" c 1 7 2>/dev/null && (: >"$dir/full") 2>/dev/null; then
+  s export --output "$dir/full"; exits "a device that is full exits 1" 1; [ -c "$dir/full" ]; result "a device stays a device" $?
+fi
 if [ -e /dev/full ]; then s export --output - ; timeout 60 "$xinyi" --server "$server" export --output - >/dev/full 2>"$dir/err"; code=$?; err=$(cat "$dir/err"); exits "a full disk exits 1" 1; has "a full disk is named" "$err" "No space left"; fi
 
 # rejects: the good rows go in, the bad ones come out with their lines and reasons
@@ -225,6 +233,37 @@ has "known columns are listed" "$err" "energy_12m_mwh"
 s import "$dir/nowhere.csv"; exits "a missing file exits 2" 2
 printf 'subject,deposit_fen\nuscc:92530102MA00TTT173,70000000\n' >"$dir/i.csv"; s import "$dir/i.csv"; exits "another deposit under the same number exits 4" 4
 has "another deposit is refused with the reason" "$(cat "$dir/i.csv.rejects")" "holds an instrument with this id already"
+printf 'subject,tax_grade,energy_12m_mwh,deposit_fen\nuscc:92530102MA00TTT173,C,70,70000000\n' >"$dir/i.csv"; s import "$dir/i.csv"
+has "what was written and what not is told" "$(cat "$dir/i.csv.rejects")" "the profile and the energy were written; the deposit was not written: "
+has "what to do about a deposit is told" "$(cat "$dir/i.csv.rejects")" "xinyi quota withdraw uscc:92530102MA00TTT173 --instrument 1, then import again"
+has "a rejected row is not imported" "$out" "imported 0 rows"; has "one is one" "$out" "1 subject written"
+is "rejects are for their owner only" "$(stat -c %a "$dir/i.csv.rejects")" 600
+cp "$dir/mixed.csv" "$dir/same.csv"; ln -s same.csv "$dir/link.csv"; ln "$dir/same.csv" "$dir/hard.csv"
+for rejects in "$dir/same.csv" "$dir/link.csv" "$dir/hard.csv"; do
+  s import "$dir/same.csv" --rejects "$rejects"; exits "rejects onto the input are refused" 2; has "and it says so" "$err" "would overwrite"
+done
+cp "$dir/same.csv" "$dir/later.partial"; s import "$dir/later.partial" --rejects "$dir/later"; exits "nor in passing" 2
+s import - --rejects "$dir/same.csv" <"$dir/same.csv"; exits "nor from standard input" 2
+cmp -s "$dir/same.csv" "$dir/mixed.csv"; result "the input is as it was" $?
+s import "$dir/mixed.csv" --rejects "$dir/no/such/place"; exits "rejects that cannot be written exit 1" 1
+has "it says so" "$err" "cannot write $dir/no/such/place"; has "and what is certain" "$err" "running the same import again is safe"; hasnt "and claims nothing else" "$out" "rejected lines and reasons"
+s import "$dir/mixed.csv" --rejects "$dir/no/such/place" --json; is "nor in JSON" "$(j .rejects)" null
+mkfifo "$dir/pipe.rejects"; cat "$dir/pipe.rejects" >"$dir/through" & reader=$!
+s import "$dir/mixed.csv" --rejects "$dir/pipe.rejects"; exits "rejects into a pipe" 4; wait "$reader"
+[ -p "$dir/pipe.rejects" ] && [ "$(wc -l <"$dir/through")" -eq 6 ]; result "a pipe gets them and stays" $?
+printf 'subject,form\nuscc:91530000MA00TTT099,\xc6\xf3\xd2\xb5\n' >"$dir/gbk.csv"; s import "$dir/gbk.csv"; has "GBK is recognised in a row" "$(cat "$dir/gbk.csv.rejects")" "save the file as UTF-8"
+printf 'subject,\xd0\xc5\xd3\xc3\n' >"$dir/gbk.csv"; s import "$dir/gbk.csv"; exits "GBK in the header exits 2" 2; has "GBK in the header is recognised" "$err" "save the file as UTF-8"
+gzip -c "$dir/mixed.csv" >"$dir/mixed.csv.gz"; s import "$dir/mixed.csv.gz"; exits "a compressed file exits 2" 2; has "and is recognised" "$err" "zcat"
+printf 'subject,deposit_fen\nuscc:92530102MA00TTT173,-\n' >"$dir/i.csv"; s import "$dir/i.csv"; has "a dash withdraws nothing" "$(cat "$dir/i.csv.rejects")" "quota withdraw"
+printf 'subject,energy_12m_mwh\nuscc:92530102MA00TTT173,-\n' >"$dir/i.csv"; s import "$dir/i.csv"; has "nor clears energy" "$(cat "$dir/i.csv.rejects")" "write 0"
+
+# a server that refuses writes: said at once, waited for
+stop_server; start_server one --min-free-bytes 1000000000000000000
+printf 'subject,tax_grade\nuscc:92530102MA00TTT173,M\n' >"$dir/i.csv"
+s import "$dir/i.csv" --timeout 1500; exits "a read-only server exits 3" 3
+has "a read-only server is named at once" "$err" "writes are refused: storage is in trouble, lookups go on; waiting up to 2 s"
+has "and given up" "$err" "gave up after"; has "nothing was imported" "$out" "imported 0 rows"
+stop_server; start_server one
 
 # round trip: a fresh server that imports an export exports the same
 s export --output "$dir/one.csv"

@@ -129,6 +129,53 @@ Test(importer, sending_again_forgets_answers_but_not_reading) {
     cr_expect_eq(batch.row_count + batch.put_count + batch.operation_count, 0);
 }
 
+static void expect_verdict(size_t line, size_t *operation, const char *wanted) {
+    buf why = {0};
+    bool refused = importer_batch_verdict(&batch, line, operation, &why);
+    cr_expect_eq(refused, wanted != NULL, "row %zu", line);
+    if (wanted != NULL) cr_expect_str_eq(buf_cstr(&why), wanted);
+    buf_deinit(&why);
+}
+
+Test(importer, a_verdict_tells_what_was_written) {
+    row.mask = 5;
+    row.account = 1u << COLUMNS_ENERGY_12M;
+    row.energy[COLUMNS_ENERGY_12M] = 100;
+    pledge(1, XINYI_DEPOSIT, 500, 0, WHEN_NO_END);
+    pledge(7, XINYI_BOND, 900, NOW - 10, NOW + 10);
+    add("a", NULL);
+    row.instrument_count = 1;
+    row.instruments[0].amount_fen = 501;
+    row.energy[COLUMNS_ENERGY_12M] = 101;
+    add("b", NULL);
+    add("c", "bad line");
+    row.mask = 0;
+    row.instruments[0].amount_fen = 502;
+    row.account = 1u << COLUMNS_DEPOSIT;
+    add("d", NULL);
+    row.instruments[0].amount_fen = 503;
+    add("e", NULL);
+    cr_assert_eq(batch.operation_count, 7);
+    batch.operation_refused[1] = STATUS_INSTRUMENT_EXISTS; /* the deposit of a */
+    cr_assert(importer_batch_reject(&batch, 1, "form: no"));
+    batch.rows[1].put_refused = true;
+    batch.operation_refused[4] = STATUS_NO_ACCOUNT; /* of b */
+    batch.operation_refused[5] = STATUS_TOO_MANY_INSTRUMENTS;
+    size_t operation = 0;
+    expect_verdict(0, &operation,
+                   "the profile, the energy and instrument 7 were written; the deposit was not written: the account "
+                   "holds an instrument with this id already, with other terms; to replace it: xinyi quota withdraw "
+                   "uscc:91530000MA00TTT099 --instrument 1, then import again");
+    cr_expect_eq(operation, 3);
+    expect_verdict(1, &operation,
+                   "the energy was written; the profile was not: form: no; the deposit was not written: no guarantee "
+                   "account: the limit is 0");
+    expect_verdict(2, &operation, "bad line");
+    expect_verdict(3, &operation, "the deposit was not written: the account holds as many instruments as it can");
+    expect_verdict(4, &operation, NULL);
+    cr_expect_eq(operation, 7);
+}
+
 Test(importer, many_accounts_are_found_again) {
     for (uint32_t i = 0; i < 20000; i++) {
         uint8_t id[12] = {2};
