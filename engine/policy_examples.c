@@ -55,10 +55,13 @@ static bool parse_benefits(policy_loader *l, const policy_node *node, const poli
             continue;
         }
         char near[80] = "";
-        if (item->kind == NODE_TEXT)
-            policy_suggest_text(item->text, item->length, names, p->benefit_count, near, sizeof near);
-        policy_error(l, item, "unknown benefit%s", near);
         good = false;
+        if (item->kind != NODE_TEXT) {
+            policy_error(l, item, "a benefit is named by its id");
+            continue;
+        }
+        policy_suggest_text(item->text, item->length, names, p->benefit_count, near, sizeof near);
+        policy_error(l, item, "unknown benefit '%.*s'%s", policy_shown(item->text, item->length), item->text, near);
     }
     return good;
 }

@@ -222,6 +222,7 @@ static status read_factor(expr_parser *p, sfeel_range *range) {
     }
     while (p->at < p->length && is_word(p->text[p->at])) p->at++;
     size_t n = p->at - from;
+    if (c == '-' && from == 0) return fail(p, STATUS_SYNTAX, from, "amounts cannot be negative");
     if (n == 0) return fail(p, STATUS_SYNTAX, from, "a number, a field, min(…) or max(…) is expected here");
     if (n == 3 && memcmp(p->text + from, "min", 3) == 0) return read_call(p, STEP_MIN, range);
     if (n == 3 && memcmp(p->text + from, "max", 3) == 0) return read_call(p, STEP_MAX, range);

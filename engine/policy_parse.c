@@ -3,6 +3,7 @@
 #include "engine/policy_load.h"
 
 #include "base/clock.h"
+#include "base/division.h"
 #include "engine/policy_suggest.h"
 
 #include <stdio.h>
@@ -125,6 +126,26 @@ static void parse_benefits(policy_loader *l, const policy_node *node, policy *ou
 
 /* ------------------------------------------------------------------ scope */
 
+/* A code that no division has takes everybody out of the scope, or lets nobody in. Well-formed cells hold six digits
+ * for a division and no other digits. */
+static void check_divisions(policy_loader *l, const policy_node *node) {
+    if (node->kind == NODE_LIST) {
+        for (const policy_node *item = node->first; item; item = item->next) check_divisions(l, item);
+        return;
+    }
+    for (size_t at = 0; at + 6 <= node->length; at++) {
+        uint32_t code = 0;
+        size_t n = 0;
+        for (; n < 6 && node->text[at + n] >= '0' && node->text[at + n] <= '9'; n++)
+            code = code * 10 + (uint32_t)(node->text[at + n] - '0');
+        if (n == 0) continue;
+        if (n == 6 && !division_find(code))
+            policy_say_in(l, POLICY_WARNING, node, at, "no division with the code %06u is known; check the number",
+                          code);
+        at += n - 1;
+    }
+}
+
 /* A table of one row: one column for each field that the scope names. */
 void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out) {
     if (node->kind != NODE_MAP) {
@@ -148,6 +169,7 @@ void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out) 
     for (const policy_node *key = node->first; key; key = key->next) {
         const profile_field *field = policy_read_field(l, key);
         if (!field || !policy_read_cell(l, field, key->value, &cells[n], &tests[n])) continue;
+        if (field->type == PROFILE_DIVISION) check_divisions(l, key->value);
         fields[n++] = field;
     }
     *row = (policy_row){.id = "scope", .because = "", .tests = tests, .mark = policy_mark_of(node)};

@@ -9,6 +9,8 @@
 
 #define TTL_MAX_MS (INT64_C(7) * 86400000) /* a reservation is for the moment of a trade, not a loan of quota */
 
+#define PLAUSIBLE_FEN_PER_MWH 100000 /* 1 yuan a kWh: above the price of the energy itself */
+
 enum {
     KEY_PROGRAM,
     KEY_ROLES,
@@ -54,8 +56,15 @@ static void parse_roles(policy_loader *l, const policy_node *node, policy_guaran
 }
 
 static void parse_price(policy_loader *l, const policy_node *node, const char *what, int64_t *out) {
-    if (!policy_read_amount(l, node, what, out) || *out <= POLICY_FEN_PER_MWH_MAX) return;
-    policy_error(l, node, "%s is at most %d fen for one MWh", what, POLICY_FEN_PER_MWH_MAX);
+    if (!policy_read_amount(l, node, what, out)) return;
+    if (*out > POLICY_FEN_PER_MWH_MAX)
+        policy_error(l, node, "%s is at most %d fen for one MWh", what, POLICY_FEN_PER_MWH_MAX);
+    else if (*out > PLAUSIBLE_FEN_PER_MWH)
+        policy_say(l, POLICY_WARNING, node,
+                   "%s is %lld fen, that is %lld yuan for one MWh; check the number and its unit", what,
+                   (long long)*out, (long long)*out / 100);
+    else if (*out == 0)
+        policy_say(l, POLICY_WARNING, node, "%s is 0: energy does not count; check the number", what);
 }
 
 static void parse_base(policy_loader *l, const policy_node *node, policy_guarantee *g) {

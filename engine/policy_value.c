@@ -43,10 +43,11 @@ static bool read_decimal(const char *text, size_t length, decimal *out, size_t *
 }
 
 /* digits / 10^scale × factor, if that is whole. */
-static bool multiply(decimal d, int64_t factor, int64_t *out) {
+static bool multiply(decimal d, int64_t factor, int64_t *out, const char *broken, char *why) {
     while (d.scale > 0 && factor % 10 == 0) factor /= 10, d.scale--;
     while (d.scale > 0 && d.digits % 10 == 0) d.digits /= 10, d.scale--;
-    return d.scale == 0 && !__builtin_mul_overflow(d.digits, factor, out);
+    if (d.scale > 0) return say(why, broken);
+    return !__builtin_mul_overflow(d.digits, factor, out) || say(why, "the number is too large");
 }
 
 typedef struct unit {
@@ -81,13 +82,15 @@ static const unit *find_unit(const unit *units, size_t count, const char *text, 
 bool policy_value_amount(const char *text, size_t length, int64_t *fen, size_t *used, bool *with_unit,
                          char why[POLICY_WHY_TEXT]) {
     decimal d;
+    *used = 0;
+    if (length > 0 && text[0] == '-') return say(why, "amounts cannot be negative");
     if (!read_decimal(text, length, &d, used, why)) return false;
     bool word;
     const unit *u = find_unit(MONEY, sizeof MONEY / sizeof MONEY[0], text, length, used, &word);
     *with_unit = u != NULL;
     if (!u && word) return say(why, "unknown unit; write fen, yuan, 分, 元, 万元 or 亿元, or a plain number of fen");
     if (!u && d.scale) return say(why, "an amount in fen is a whole number; for yuan write a unit: 12.50 yuan");
-    if (!multiply(d, u ? u->factor : 1, fen)) return say(why, "the amount is not a whole number of fen");
+    if (!multiply(d, u ? u->factor : 1, fen, "the amount is not a whole number of fen", why)) return false;
     if (*fen > LIMIT_AMOUNT_FEN) return say(why, "the amount is more than 10000000000000 yuan");
     return true;
 }
@@ -102,7 +105,7 @@ bool policy_value_ratio(const char *text, size_t length, int64_t *bp, char why[P
     bool percent = at < length && text[at] == '%';
     if (at + percent != length) return say(why, "a ratio is written 130% or, in basis points, 13000");
     if (!percent && d.scale) return say(why, "basis points are whole numbers; write a percentage as 1.5%");
-    if (!multiply(d, percent ? 100 : 1, bp)) return say(why, "percentages have at most two decimals");
+    if (!multiply(d, percent ? 100 : 1, bp, "percentages have at most two decimals", why)) return false;
     if (negative) *bp = -*bp;
     return true;
 }
@@ -115,6 +118,5 @@ bool policy_value_duration(const char *text, size_t length, int64_t *ms, char wh
     bool word;
     const unit *u = find_unit(UNITS, sizeof UNITS / sizeof UNITS[0], text, length, &at, &word);
     if (!u || at != length) return say(why, "a duration needs a unit: 300 s, 5 min, 1 h or 1 d");
-    if (!multiply(d, u->factor, ms)) return say(why, "the duration is not a whole number of milliseconds");
-    return true;
+    return multiply(d, u->factor, ms, "the duration is not a whole number of milliseconds", why);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "server/commit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +153,16 @@ static status load_and_activate(server *s, const policy_texts *texts) {
     return result;
 }
 
+/* A policy that is not in force because of its file's name would be missed late. */
+static void warn_of_ignored(const char *directory) {
+    file_list list;
+    if (file_list_dir(directory, ".yml", &list) != STATUS_OK) return;
+    for (size_t i = 0; i < list.count; i++)
+        log_event(LOG_WARN, "policy_ignored", "file=%s/%s reason=\"policy files end in .yaml: rename it\"", directory,
+                  list.names[i]);
+    file_list_deinit(&list);
+}
+
 status startup_policies(server *s) {
     const char *directory = s->config.policy;
     if (directory[0] == '\0') {
@@ -162,7 +173,14 @@ status startup_policies(server *s) {
     }
     file_list list = {0};
     policy_texts texts = {0};
+    warn_of_ignored(directory);
+    errno = 0;
     status result = file_list_dir(directory, ".yaml", &list);
+    if (result == STATUS_NOT_FOUND || result == STATUS_IO_ERROR) {
+        log_event(LOG_ERROR, "policy_refused", "directory=%s reason=\"%s\"", directory,
+                  errno == ENOENT ? "the directory does not exist" : strerror(errno));
+        return result;
+    }
     if (result == STATUS_OK && list.count == 0) result = STATUS_NOT_FOUND;
     if (result == STATUS_OK && list.count > LIMIT_POLICY_FILES) result = STATUS_TOO_LARGE;
     if (result == STATUS_OK) result = read_texts(directory, &list, &texts);

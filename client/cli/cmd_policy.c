@@ -228,6 +228,7 @@ static int test(cli *c, const texts *t) {
     policy_findings_deinit(&findings);
     if (s != STATUS_OK) return check(c, t);
     examples e = {.c = c};
+    if (!c->json) print_ignored(c, &t->ignored);
     policy_run_examples(set, on_example, &e);
     if (!c->json)
         printf("%s%zu examples passed, %zu failed%s\n", cli_paint(c, e.failed == 0 ? "32" : "31"), e.passed, e.failed,

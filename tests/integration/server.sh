@@ -88,12 +88,16 @@ refusals() {
   refused "an address in use" 'cannot_listen .*another program listens' --data "$work/other" --listen "$XINYI_SERVER"
   refused "another cluster" 'cannot_open_data .*belongs to cluster' --data "$work/other" --listen 127.0.0.1:0 --cluster another
   refused "no policy files" 'policy_refused .*no \*.yaml files' --data "$work/other" --listen 127.0.0.1:0 --policy "$work"/other
-  refused "no policy directory" 'policy_refused ' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/none"
+  refused "no policy directory" 'policy_refused .*the directory does not exist' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/none"
   mkdir "$work/policy" && cp policy/*.yaml "$work/policy"
+  cp policy/loan.yaml "$work/policy/old.yml"
   local line; line=$(($(wc -l <"$work/policy/loan.yaml") + 1))
   echo 'no_such_key: 1' >>"$work/policy/loan.yaml"
+  refused "a file that is not read is named" 'warn +policy_ignored file=[^ ]*/old.yml' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/policy"
+  contains "and by policy check" "$("$XINYI" policy check "$work/policy")" '^old.yml: warning: not read: '
   refused "a policy with an error" "loan.yaml:$line:1: .*no_such_key" --data "$work/other" --listen 127.0.0.1:0 --policy "$work/policy"
   : >"$work/file"
+  refused "policies that are a file" 'policy_refused .*Not a directory' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/file"
   refused "data that are a file" 'cannot_open_data ' --data "$work/file" --listen 127.0.0.1:0
 }
 

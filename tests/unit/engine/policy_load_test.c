@@ -86,6 +86,9 @@ static const broken CASES[] = {
     {10, "scope: {divison: 530100}\ntables:", POLICY_ERROR, 10, 9, "did you mean 'division'"},
     {10, "scope: {division: 5301}\ntables:", POLICY_ERROR, 10, 19, "six digits"},
     {10, "scope: [530100]\ntables:", POLICY_ERROR, 10, 8, "fields and cells"},
+    {10, "scope: {division: [530100, 539900]}\ntables:", POLICY_WARNING, 10, 28, "no division with the code 539900"},
+    {10, "scope: {division: 'not(530100, 530199)'}\ntables:", POLICY_WARNING, 10, 32,
+     "no division with the code 530199"},
     /* tables */
     {11, "  - tabel: t1", POLICY_ERROR, 11, 5, "did you mean 'table'"},
     {12, "    hit: any", POLICY_ERROR, 12, 10, "first"},
@@ -155,6 +158,13 @@ static const broken CASES[] = {
     {20, "  - {given: {}, expect: {row: R3}}", POLICY_ERROR, 20, 5, "'name:' is missing"},
     {20, "  - {name: e1, given: {}, expect: {row: R3}}\n  - {name: e1, given: {}, expect: {row: R3}}", POLICY_ERROR, 21,
      5, "in line 20 already"},
+    {16, "      - {id: R1, when: [A, '-'], then: [granted, 99999999999亿元, '-']}", POLICY_ERROR, 16, 50,
+     "the number is too large"},
+    {16, "      - {id: R1, when: [A, '-'], then: [granted, -300万元, '-']}", POLICY_ERROR, 16, 50,
+     "amounts cannot be negative"},
+    {20, "  - {name: e1, given: {}, expect: {benefits: [fst]}}", POLICY_ERROR, 20, 47,
+     "unknown benefit 'fst'; did you mean 'fast'"},
+    {20, "  - {name: e1, given: {}, expect: {amount_fen: -1元}}", POLICY_ERROR, 20, 48, "amounts cannot be negative"},
     {20, "  - {name: e1, given: {}, expect: {status: lost}}", POLICY_ERROR, 20, 44, "ok or out_of_scope"},
 };
 
@@ -320,6 +330,31 @@ Test(policy_load, mistakes_of_a_guarantee) {
             cr_expect_fail("'%s': nothing at %u:%u with '%s'", V[i].to, V[i].line, V[i].column, V[i].part);
         }
         policy_findings_deinit(&f);
+        buf_deinit(&text);
+    }
+}
+
+Test(policy_load, implausible_prices_are_doubted) {
+    static const struct {
+        const char *to, *part;
+    } V[] = {{"fen_per_mwh_12m: 0", "fen_per_mwh_12m is 0"},
+             {"fen_per_mwh_12m: 100001", "fen_per_mwh_12m is 100001 fen, that is 1000 yuan for one MWh"},
+             {"fen_per_mwh_12m: 1", NULL},
+             {"fen_per_mwh_12m: 100000", NULL}};
+    static const char FROM[] = "fen_per_mwh_12m: 800";
+    for (size_t i = 0; i < sizeof V / sizeof V[0]; i++) {
+        char more[1024];
+        const char *at = strstr(GUARANTEE, FROM);
+        snprintf(more, sizeof more, "%.*s%s%s", (int)(at - GUARANTEE), GUARANTEE, V[i].to, at + strlen(FROM));
+        buf text = {0};
+        head(&text, "p", S9, Y26, more);
+        policy_findings f;
+        policy_set *set;
+        cr_assert_eq(load(&text, &f, &set), STATUS_OK, "%s", V[i].to);
+        bool doubted = find_finding(&f, POLICY_WARNING, 10, 27, V[i].part != NULL ? V[i].part : "") != NULL;
+        cr_expect_eq(doubted, V[i].part != NULL, "%s", V[i].to);
+        policy_findings_deinit(&f);
+        policy_destroy(&set);
         buf_deinit(&text);
     }
 }
