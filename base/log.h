@@ -2,7 +2,10 @@
  *
  *   log_event(LOG_INFO, "ready", "listen=%s subjects=%zu", address, n);
  *   text:  2026-11-24T19:05:03.120+08:00 info  ready listen=127.0.0.1:7420 subjects=1000000
- *   json:  {"time":"…","level":"info","event":"ready","message":"listen=…"}
+ *   json:  {"time":"…","level":"info","event":"ready","listen":"127.0.0.1:7420","subjects":1000000}
+ *
+ * A message is a list of pairs: key=word, key="some text", a space between them; keys are lower case. In JSON each is a
+ * member, a number if it is written like one and has no quotes. A message that is no such list is the member `message`.
  *
  * Never pass a subject's number to it. Thread-safe; log_setup is called once, before threads start. */
 #ifndef XINYI_BASE_LOG_H

@@ -86,7 +86,7 @@ static void record_outcome(journal *j, status s, uint64_t begun_ns, uint64_t req
         f->failures++;
         f->retry_ns = clock_mono_ns() + seconds * NS_PER_S;
         if (!atomic_load(&j->sick)) /* the commit has told already */
-            log_event(s == STATUS_CORRUPT ? LOG_ERROR : LOG_WARN, "fold_failed", "%s; next try in %u s",
+            log_event(s == STATUS_CORRUPT ? LOG_ERROR : LOG_WARN, "fold_failed", "reason=\"%s\" next_try_s=%u",
                       problem[0] != '\0' ? problem : status_text(s), seconds);
     }
     if (s == STATUS_UNAVAILABLE && !f->stop) return; /* the request stands */

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,7 @@ static bool parse_number(const option_row *row, const char *text, int64_t *out) 
     return *end == '\0' && value >= row->min && value <= row->max;
 }
 
-/* `where` names the place of the value in messages. */
+/* `where` names the option in messages: "--threads", "xinyi.yaml:3:1: threads". */
 static bool set_value(config *c, const option_row *row, const char *text, const char *where) {
     void *member = (char *)c + row->offset;
     if (row->type == CONFIG_TEXT) {
@@ -70,9 +71,8 @@ static bool set_value(config *c, const option_row *row, const char *text, const 
     }
     int64_t value;
     if (!parse_number(row, text, &value)) {
-        fprintf(stderr, "xinyid: %s: %s needs a number from %lld to %lld%s, not '%s'\n", where, row->name,
-                (long long)row->min, (long long)row->max, row->type == CONFIG_BYTES ? " (K, M, G, T allowed)" : "",
-                text);
+        fprintf(stderr, "xinyid: %s needs a number from %lld to %lld%s, not '%s'\n", where, (long long)row->min,
+                (long long)row->max, row->type == CONFIG_BYTES ? " (K, M, G, T allowed)" : "", text);
         return false;
     }
     *(int64_t *)member = value;
@@ -83,6 +83,60 @@ static const option_row *find_row(const char *name) {
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(rows[i].name, name) == 0) return &rows[i];
     return NULL;
+}
+
+/* A place in a settings file, for messages. */
+typedef struct place {
+    const char *path;
+    size_t line, column;
+} place;
+
+static place place_of(const char *path, yaml_mark_t mark) { return (place){path, mark.line + 1, mark.column + 1}; }
+
+static bool complain(place at, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static bool complain(place at, const char *format, ...) {
+    fprintf(stderr, "xinyid: %s:%zu:%zu: ", at.path, at.line, at.column);
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return false;
+}
+
+/* lines[i]: the line in which option i was met before, 0 not yet. */
+static bool read_pair(config *c, place at, yaml_node_t *key, yaml_node_t *value, const bool given[ROWS],
+                      size_t lines[ROWS]) {
+    if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE)
+        return complain(at, "expected 'option: value'");
+    char *name = (char *)key->data.scalar.value;
+    for (char *n = name; *n != '\0'; n++)
+        if (*n == '-') *n = '_';
+    const option_row *row = find_row(name);
+    if (row == NULL) return complain(at, "unknown option '%s'; `xinyid --describe-config` lists them", name);
+    size_t *line = &lines[row - rows];
+    if (*line != 0) return complain(at, "'%s' stands here twice, first in line %zu; remove one", name, *line);
+    *line = at.line;
+    if (given[row - rows]) return true;
+    char where[512];
+    snprintf(where, sizeof where, "%s:%zu:%zu: %s", at.path, at.line, at.column, row->name);
+    return set_value(c, row, (const char *)value->data.scalar.value, where);
+}
+
+static bool read_document(config *c, const char *path, yaml_document_t *document, const bool given[ROWS]) {
+    yaml_node_t *root = yaml_document_get_root_node(document);
+    if (root == NULL) return true;
+    if (root->type != YAML_MAPPING_NODE)
+        return complain(place_of(path, root->start_mark), "expected 'option: value' lines");
+    size_t lines[ROWS] = {0};
+    bool good = true;
+    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
+        yaml_node_t *key = yaml_document_get_node(document, pair->key);
+        yaml_node_t *value = yaml_document_get_node(document, pair->value);
+        good = read_pair(c, place_of(path, key->start_mark), key, value, given, lines) && good;
+    }
+    return good;
 }
 
 /* A mapping of scalars; keys as in the table, '-' and '_' alike. Keys in `given` came from the command line and win. */
@@ -99,39 +153,11 @@ static bool read_file(config *c, const char *path, const bool given[ROWS]) {
     CHECK(yaml_parser_initialize(&parser));
     yaml_parser_set_input_string(&parser, text.data, text.size);
     bool good = yaml_parser_load(&parser, &document) != 0;
-    if (!good) {
-        fprintf(stderr, "xinyid: %s:%zu:%zu: %s\n", path, parser.problem_mark.line + 1, parser.problem_mark.column + 1,
-                parser.problem);
-    } else {
-        yaml_node_t *root = yaml_document_get_root_node(&document);
-        if (root != NULL && root->type != YAML_MAPPING_NODE) {
-            fprintf(stderr, "xinyid: %s: expected 'option: value' lines\n", path);
-            good = false;
-        }
-        yaml_node_pair_t *pair = root != NULL && good ? root->data.mapping.pairs.start : NULL;
-        for (; pair != NULL && pair < root->data.mapping.pairs.top; pair++) {
-            yaml_node_t *key = yaml_document_get_node(&document, pair->key);
-            yaml_node_t *value = yaml_document_get_node(&document, pair->value);
-            char where[512];
-            snprintf(where, sizeof where, "%s:%zu:%zu", path, key->start_mark.line + 1, key->start_mark.column + 1);
-            if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE) {
-                fprintf(stderr, "xinyid: %s: expected 'option: value'\n", where);
-                good = false;
-                continue;
-            }
-            char *name = (char *)key->data.scalar.value;
-            for (char *n = name; *n != '\0'; n++)
-                if (*n == '-') *n = '_';
-            const option_row *row = find_row(name);
-            if (row == NULL) {
-                fprintf(stderr, "xinyid: %s: unknown option '%s'; `xinyid --describe-config` lists them\n", where,
-                        name);
-                good = false;
-            } else if (!given[row - rows]) {
-                good = set_value(c, row, (const char *)value->data.scalar.value, where) && good;
-            }
-        }
+    if (good) {
+        good = read_document(c, path, &document, given);
         yaml_document_delete(&document);
+    } else {
+        complain(place_of(path, parser.problem_mark), "%s", parser.problem);
     }
     yaml_parser_delete(&parser);
     buf_deinit(&text);

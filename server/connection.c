@@ -185,7 +185,10 @@ static void say_hello(connection *c, const frame_view *f) {
     hello_encode(&w->output, f->header.request_id, FRAME_REPLY, &answer, NULL, 0);
     c->said_hello = true;
     c->no_checksum = (answer.features & HELLO_NO_CHECKSUM) != 0;
-    log_event(LOG_DEBUG, "hello", "agent=\"%.*s\"", (int)asked.agent_length, asked.agent != NULL ? asked.agent : "");
+    char agent[LIMIT_NAME_MAX + 1] = ""; /* without quotes, or it could say more than its name */
+    for (unsigned i = 0; i < asked.agent_length && i < LIMIT_NAME_MAX; i++)
+        agent[i] = (char)(asked.agent[i] == '"' ? '\'' : asked.agent[i]);
+    log_event(LOG_DEBUG, "hello", "agent=\"%s\"", agent);
 }
 
 /* Whether a frame that waited in the kept input did so for too long. `last_ns` is when its bytes came, or later. */

@@ -58,8 +58,9 @@ static bool somebody_listens(const struct sockaddr *address, socklen_t length) {
     return taken;
 }
 
-status listener_open(const char *host_port, unsigned count, int *fds, char *address, size_t address_room,
-                     bool *loopback, char *problem, size_t room) {
+/* The address that host_port names, if nobody listens there. */
+static status find_address(const char *host_port, struct sockaddr_storage *bound, socklen_t *length, char *problem,
+                           size_t room) {
     char copy[256], *host, *port;
     snprintf(copy, sizeof copy, "%s", host_port);
     if (!split(copy, &host, &port)) {
@@ -72,16 +73,38 @@ status listener_open(const char *host_port, unsigned count, int *fds, char *addr
         snprintf(problem, room, "cannot use address '%s': %s", host_port, gai_strerror(failed));
         return STATUS_SYNTAX;
     }
-    struct sockaddr_storage bound;
-    socklen_t length = found->ai_addrlen;
-    memcpy(&bound, found->ai_addr, length);
+    *length = found->ai_addrlen;
+    memcpy(bound, found->ai_addr, *length);
     freeaddrinfo(found);
-    in_port_t *port_place = bound.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&bound)->sin6_port
-                                                        : &((struct sockaddr_in *)&bound)->sin_port;
-    if (*port_place != 0 && somebody_listens((struct sockaddr *)&bound, length)) {
+    in_port_t *port_place = bound->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)bound)->sin6_port
+                                                         : &((struct sockaddr_in *)bound)->sin_port;
+    if (*port_place != 0 && somebody_listens((struct sockaddr *)bound, *length)) {
         snprintf(problem, room, "cannot listen on %s: another program listens there already", host_port);
         return STATUS_LOCKED;
     }
+    return STATUS_OK;
+}
+
+status listener_check(const char *host_port, char *problem, size_t room) {
+    struct sockaddr_storage bound;
+    socklen_t length;
+    status s = find_address(host_port, &bound, &length, problem, room);
+    if (s != STATUS_OK) return s;
+    int fd = open_one((struct sockaddr *)&bound, length);
+    if (fd < 0) {
+        snprintf(problem, room, "cannot listen on %s: %s", host_port, strerror(errno));
+        return STATUS_IO_ERROR;
+    }
+    close(fd);
+    return STATUS_OK;
+}
+
+status listener_open(const char *host_port, unsigned count, int *fds, char *address, size_t address_room,
+                     bool *loopback, char *problem, size_t room) {
+    struct sockaddr_storage bound;
+    socklen_t length;
+    status s = find_address(host_port, &bound, &length, problem, room);
+    if (s != STATUS_OK) return s;
     for (unsigned i = 0; i < count; i++) {
         fds[i] = open_one((struct sockaddr *)&bound, length);
         if (fds[i] < 0) {

@@ -12,4 +12,8 @@
 status listener_open(const char *host_port, unsigned count, int *fds, char *address, size_t address_room,
                      bool *loopback, char *problem, size_t room) MUST_CHECK;
 
+/* Whether listener_open could succeed, without keeping anything open: what is wrong with an address is worth knowing
+ * before the data are loaded. The same errors. */
+status listener_check(const char *host_port, char *problem, size_t room) MUST_CHECK;
+
 #endif

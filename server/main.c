@@ -55,6 +55,14 @@ static void raise_file_limit(config *c) {
               (unsigned long long)limit.rlim_cur, (long long)c->max_connections);
 }
 
+/* Before anything is made on the disk, and long before the data are loaded. */
+static status check_address(const server *s) {
+    char problem[512];
+    status result = listener_check(s->config.listen, problem, sizeof problem);
+    if (result != STATUS_OK) log_event(LOG_ERROR, "cannot_listen", "reason=\"%s\"", problem);
+    return result;
+}
+
 static status make_workers(server *s) {
     int fds[LIMIT_THREADS_MAX];
     bool loopback;
@@ -128,7 +136,13 @@ int main(int argc, char **argv) {
     evthread_use_pthreads();
 
     int code = 1;
-    if (startup_load(&s) != STATUS_OK) goto out;
+    if (check_address(&s) != STATUS_OK) goto out;
+    status loaded = startup_load(&s);
+    if (loaded == STATUS_UNAVAILABLE) {
+        log_event(LOG_INFO, "stopped", "while=loading");
+        code = 0;
+    }
+    if (loaded != STATUS_OK) goto out;
     if (commit_init(&s) != STATUS_OK || startup_policies(&s) != STATUS_OK) goto out;
     if (make_workers(&s) != STATUS_OK || start_threads(&s) != STATUS_OK) goto out;
 

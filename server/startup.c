@@ -6,9 +6,12 @@
 #include "server/commit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define STOP_EVERY 4096u /* records between two looks for a signal */
 
 /* journal_load has one context for both callbacks. */
 typedef struct load_context {
@@ -16,7 +19,15 @@ typedef struct load_context {
     uint64_t began_ns;
 } load_context;
 
+/* SIGTERM and SIGINT are blocked in every thread; one that waits is for a load of minutes to give way to. */
+static bool asked_to_stop(void) {
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
+}
+
 static status apply(void *context, const change *record) {
+    static _Thread_local unsigned applied;
+    if (++applied % STOP_EVERY == 0 && asked_to_stop()) return STATUS_UNAVAILABLE;
     return engine_apply(((load_context *)context)->engine, record);
 }
 
@@ -36,7 +47,7 @@ status startup_load(server *s) {
                                .min_free_bytes = c->min_free_bytes == 0 ? UINT64_MAX : (uint64_t)c->min_free_bytes};
     status result = journal_open(&options, &s->journal, problem, sizeof problem);
     if (result != STATUS_OK) {
-        log_event(LOG_ERROR, "cannot_open_data", "directory=%s reason=\"%s\"", c->data,
+        log_event(LOG_ERROR, "cannot_open_data", "directory=\"%s\" reason=\"%s\"", c->data,
                   problem[0] != '\0' ? problem : status_text(result));
         return result;
     }
@@ -58,15 +69,17 @@ status startup_load(server *s) {
             snprintf(problem, sizeof problem, "%s", status_text(result));
         }
     }
+    if (result == STATUS_OK && asked_to_stop()) result = STATUS_UNAVAILABLE;
+    if (result == STATUS_UNAVAILABLE) return result;
     if (result != STATUS_OK) {
-        log_event(LOG_ERROR, "cannot_load_data", "directory=%s reason=\"%s\"", c->data,
+        log_event(LOG_ERROR, "cannot_load_data", "directory=\"%s\" reason=\"%s\"", c->data,
                   problem[0] != '\0' ? problem : status_text(result));
         return result;
     }
     engine_stats stats;
     engine_get_stats(s->engine, &stats);
     double seconds = (double)(clock_mono_ns() - context.began_ns) / 1e9;
-    log_event(LOG_INFO, "loaded", "directory=%s cluster=%s subjects=%zu accounts=%zu sequence=%llu seconds=%.2f",
+    log_event(LOG_INFO, "loaded", "directory=\"%s\" cluster=%s subjects=%zu accounts=%zu sequence=%llu seconds=%.2f",
               c->data, journal_cluster(s->journal), stats.subjects.records, stats.accounts.records,
               (unsigned long long)journal_sequence(s->journal), seconds);
     return STATUS_OK;
@@ -96,7 +109,7 @@ static status read_texts(const char *directory, const file_list *list, policy_te
         out->count = i + 1;
         status s = file_read(path, LIMIT_POLICY_FILE_BYTES, &out->texts[i]);
         if (s != STATUS_OK) {
-            log_event(LOG_ERROR, "cannot_read_policy", "file=%s reason=\"%s\"", path, status_text(s));
+            log_event(LOG_ERROR, "cannot_read_policy", "file=\"%s\" reason=\"%s\"", path, status_text(s));
             return s;
         }
         out->files[i] = (policy_file){list->names[i], (const char *)out->texts[i].data, out->texts[i].size};
@@ -158,8 +171,8 @@ static void warn_of_ignored(const char *directory) {
     file_list list;
     if (file_list_dir(directory, ".yml", &list) != STATUS_OK) return;
     for (size_t i = 0; i < list.count; i++)
-        log_event(LOG_WARN, "policy_ignored", "file=%s/%s reason=\"policy files end in .yaml: rename it\"", directory,
-                  list.names[i]);
+        log_event(LOG_WARN, "policy_ignored", "file=\"%s/%s\" reason=\"policy files end in .yaml: rename it\"",
+                  directory, list.names[i]);
     file_list_deinit(&list);
 }
 
@@ -177,7 +190,7 @@ status startup_policies(server *s) {
     errno = 0;
     status result = file_list_dir(directory, ".yaml", &list);
     if (result == STATUS_NOT_FOUND || result == STATUS_IO_ERROR) {
-        log_event(LOG_ERROR, "policy_refused", "directory=%s reason=\"%s\"", directory,
+        log_event(LOG_ERROR, "policy_refused", "directory=\"%s\" reason=\"%s\"", directory,
                   errno == ENOENT ? "the directory does not exist" : strerror(errno));
         return result;
     }
@@ -186,10 +199,11 @@ status startup_policies(server *s) {
     if (result == STATUS_OK) result = read_texts(directory, &list, &texts);
     if (result == STATUS_OK) result = load_and_activate(s, &texts);
     if (result == STATUS_READ_ONLY || result == STATUS_OUTCOME_UNKNOWN)
-        log_event(LOG_ERROR, "policy_not_stored", "directory=%s reason=\"%s\"", directory, journal_trouble(s->journal));
+        log_event(LOG_ERROR, "policy_not_stored", "directory=\"%s\" reason=\"%s\"", directory,
+                  journal_trouble(s->journal));
     else if (result != STATUS_OK)
-        log_event(LOG_ERROR, "policy_refused", "directory=%s reason=\"%s\" see=\"xinyi policy check %s\"", directory,
-                  result == STATUS_NOT_FOUND ? "no *.yaml files there" : status_text(result), directory);
+        log_event(LOG_ERROR, "policy_refused", "directory=\"%s\" reason=\"%s\" see=\"xinyi policy check %s\"",
+                  directory, result == STATUS_NOT_FOUND ? "no *.yaml files there" : status_text(result), directory);
     texts_deinit(&texts);
     file_list_deinit(&list);
     return result;

@@ -4,7 +4,8 @@
 
 #include "server/server.h"
 
-/* Opens the journal, makes the engine and fills it. A message is in the log on failure. */
+/* Opens the journal, makes the engine and fills it. A message is in the log on failure. UNAVAILABLE:
+ * SIGTERM or SIGINT came meanwhile; nothing is lost. */
 status startup_load(server *s) MUST_CHECK;
 /* Reads --policy DIR and activates it if its content differs from the set in force. Needs commit_init. */
 status startup_policies(server *s) MUST_CHECK;

@@ -41,12 +41,19 @@ settings() {
   expect_exit "an address with an impossible port" 2 "$XINYID" --data "$work/x" --listen 127.0.0.1:70000
   expect_exit "a cluster without a name" 2 "$XINYID" --data "$work/x" --cluster ''
   expect_exit "a settings file that is not there" 2 "$XINYID" --config "$work/nothing.yaml"
-  contains "a bad value: says what is possible" "$("$XINYID" --data x --threads 65 2>&1)" '^xinyid: --threads: .* 0 to 64, not .65.'
+  contains "a bad value: says what is possible" "$("$XINYID" --data x --threads 65 2>&1)" '^xinyid: --threads needs a number from 0 to 64, not .65.'
 
   printf 'data: x\nthreads: 3\nlisten: 127.0.0.1:9\nno_such: 1\n' >"$work/bad.yaml"
   contains "an unknown key: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:4:1: unknown option 'no_such'"
   printf 'data: x\nthreads: [3\n' >"$work/bad.yaml"
   contains "bad YAML: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:[0-9]+:[0-9]+: "
+  printf 'data: x\nthreads: 99\n' >"$work/bad.yaml"
+  contains "a bad value in a file: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:2:1: threads needs a number from 0 to 64, not '99'"
+  printf 'data: x\nfold_bytes: 1G\nfold-bytes: 2G\n' >"$work/bad.yaml"
+  contains "a key given twice: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:3:1: 'fold_bytes' stands here twice, first in line 2"
+  expect_exit "a key given twice" 2 "$XINYID" --config "$work/bad.yaml" --fold-bytes 1G
+  printf '# settings\nthreads = 1\n' >"$work/bad.yaml"
+  contains "not a mapping: says where" "$("$XINYID" --config "$work/bad.yaml" 2>&1)" "bad.yaml:2:1: expected 'option: value' lines"
   printf -- '- data\n' >"$work/bad.yaml"
   expect_exit "a settings file that is a list" 2 "$XINYID" --config "$work/bad.yaml"
 
@@ -86,8 +93,10 @@ consent() {
 refusals() {
   refused "a second server on the data" 'cannot_open_data .*(in use|another process|locked)' --data "$work/data" --listen 127.0.0.1:0
   refused "an address in use" 'cannot_listen .*another program listens' --data "$work/other" --listen "$XINYI_SERVER"
-  refused "another cluster" 'cannot_open_data .*belongs to cluster' --data "$work/other" --listen 127.0.0.1:0 --cluster another
+  refused "a host that is none" 'cannot_listen .*cannot use address' --data "$work/other" --listen no.such.host.invalid:7420
+  check "an address that cannot be used leaves no data directory" test ! -e "$work/other"
   refused "no policy files" 'policy_refused .*no \*.yaml files' --data "$work/other" --listen 127.0.0.1:0 --policy "$work"/other
+  refused "another cluster" 'cannot_open_data .*belongs to cluster' --data "$work/other" --listen 127.0.0.1:0 --cluster another
   refused "no policy directory" 'policy_refused .*the directory does not exist' --data "$work/other" --listen 127.0.0.1:0 --policy "$work/none"
   mkdir "$work/policy" && cp policy/*.yaml "$work/policy"
   cp policy/loan.yaml "$work/policy/old.yml"
@@ -140,10 +149,14 @@ json_log() {
   "$XINYID" --data "$work/data" --policy policy --listen 127.0.0.1:0 --log-format json --log-level debug 2>"$work/json.log" &
   server_pid=$!
   wait_for_line "$work/json.log" '"event":"ready"'
-  XINYI_SERVER=$(sed -n 's/.*"event":"ready".*listen=\([^ "]*\).*/\1/p' "$work/json.log")
+  XINYI_SERVER=$(jq -r 'select(.event == "ready").listen' "$work/json.log")
   timeout 60 "$hostile" hellos --server "$XINYI_SERVER" >/dev/null 2>&1
   stops_cleanly "stops (JSON log)"
-  check "every line of the log is JSON" jq -e '.time and .level and .event and (.message | type == "string")' "$work/json.log"
+  check "every line of the log is JSON" jq -e '.time and .level and .event' "$work/json.log"
+  equal "what an event tells are members" \
+    "$(jq -r 'select(.event == "ready") | "\(.policy_version | type) \(.threads | type) \(.seconds | type)"' "$work/json.log")" \
+    'number number number'
+  equal "quoted text is one member" "$(jq -r 'select(.event == "loaded").directory' "$work/json.log")" "$work/data"
   equal "every line of the log is an object" "$(jq -s 'length' "$work/json.log")" "$(wc -l <"$work/json.log")"
 }
 
@@ -178,6 +191,19 @@ signals() {
   equal "a restart keeps the subjects" "$(jq -r .subjects <<<"$("$XINYI" info --json --server "$XINYI_SERVER" 2>/dev/null)")" "$subjects"
   verified "a restart keeps everything"
   kill -INT "$server_pid"; wait "$server_pid"; equal "SIGINT stops as well" $? 0; server_pid=
+}
+
+# A signal that waits already when the program begins meets it while it loads.
+stop_while_loading() {
+  local out code
+  out=$(timeout 60 perl -MPOSIX -e 'sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM)); kill TERM => $$; exec @ARGV' \
+    "$XINYID" --data "$work/data" --listen 127.0.0.1:0 2>&1); code=$?
+  equal "SIGTERM while loading: exit status" "$code" 0
+  contains "SIGTERM while loading: says so" "$out" 'stopped while=loading$'
+  if grep -qE ' (ready|error) ' <<<"$out"; then not_ok "SIGTERM while loading: nothing else" "$out"; else ok "SIGTERM while loading: nothing else"; fi
+  start_server
+  verified "SIGTERM while loading: nothing is lost"
+  stops_cleanly "and it stops as ever"
 }
 
 # ---- a full disk
@@ -287,5 +313,6 @@ limits
 [ -n "$quick" ] || json_log
 rm -rf "$work/data"
 signals
+stop_while_loading
 [ -n "$quick" ] || disks
 finish
