@@ -1,8 +1,10 @@
 /* quota: dispatch to its subcommands, and those that only read: show, check, outcome. */
 #include "client/cli/cmd_quota.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/purpose.h"
+#include "base/status.h"
 #include "client/cli/command.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
@@ -28,8 +30,9 @@ const char help_quota[] =
     "\n"
     "  --amount YUAN     1000000, 1,000,000.00, 100万, 1.5亿; or --amount-fen FEN\n"
     "  --operation ID    repeat an operation safely: the same id and content give the first answer again\n"
-    "  --program power   the guarantee program (there is one)\n"
-    "  --from, --to      first and last day (or YYYY-MM-DDTHH); default: from now, without end\n"
+    "  --ttl DURATION    300s, 5min, 1h30m, 1d\n"
+    "  --from, --to      first and last day, or YYYY-MM-DDTHH (--to: that hour not included); from now, without end\n"
+    "A commit of less than was reserved releases the rest. xinyi help quota ACTION tells the rest of an action.\n"
     "\n"
     "  xinyi quota check uscc:91530000MA00TTT099 --amount 100万\n"
     "  xinyi quota reserve uscc:91530000MA00TTT099 --amount 100万 --ttl 10m\n";
@@ -47,21 +50,24 @@ int cmd_quota_amount(const cli *c, const char *yuan, const char *fen, bool neede
 
 /* ------------------------------------------------------------------ show */
 
-static int print_shown(cli *c, const xinyi_subject *subjects, const xinyi_quota *quotas, size_t n) {
+static int print_shown(cli *c, const xinyi_subject *subjects, const xinyi_quota *quotas,
+                       const xinyi_account_reply *accounts, size_t n) {
     char text[SUBJECT_TEXT];
     size_t failed = 0;
+    uint32_t now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
     for (size_t i = 0; i < n; i++) {
         cli_subject_text(&subjects[i], text);
         failed += quotas[i].status != 0;
+        const xinyi_account *a = accounts[i].status == 0 ? &accounts[i].account : NULL;
         if (c->json) {
             jout_object(&c->out, NULL);
-            quota_view_show_json(&c->out, text, &quotas[i]);
+            quota_view_show_json(&c->out, text, &quotas[i], a, now_hour);
             jout_end(&c->out);
             jout_line(&c->out);
             continue;
         }
         if (i > 0) putchar('\n');
-        if (!quota_view_show_card(c, text, &quotas[i])) return cli_no_memory(c);
+        if (!quota_view_show_card(c, text, &quotas[i], a, now_hour)) return cli_no_memory(c);
     }
     return cli_exit_of_many(n - failed, failed);
 }
@@ -78,11 +84,15 @@ static int show(cli *c, int argc, char **argv) {
         return code;
     size_t n = (size_t)(argc - first);
     xinyi_quota *quotas = calloc(n, sizeof *quotas);
-    code = quotas == NULL ? cli_no_memory(c) : cli_connect(c);
+    xinyi_account_reply *accounts = calloc(n, sizeof *accounts);
+    code = quotas == NULL || accounts == NULL ? cli_no_memory(c) : cli_connect(c);
     if (code == 0) {
         int result = xinyi_quota_show(c->x, program, asked_for, subjects, n, quotas);
-        code = result != 0 ? cli_failed(c, result) : print_shown(c, subjects, quotas, n);
+        if (result == 0) result = xinyi_accounts(c->x, program, asked_for, subjects, n, accounts);
+        if (result == STATUS_UNKNOWN_TYPE) result = 0; /* an older server: without the list of instruments */
+        code = result != 0 ? cli_failed(c, result) : print_shown(c, subjects, quotas, accounts, n);
     }
+    free(accounts);
     free(quotas);
     free(subjects);
     return code;
@@ -117,7 +127,8 @@ static int check(cli *c, int argc, char **argv) {
         jout_end(&c->out);
         jout_line(&c->out);
     } else {
-        quota_view_check_sentence(c, NULL, ask.amount_fen, &answer);
+        char text[SUBJECT_TEXT];
+        quota_view_check_sentence(c, cli_subject_text(&ask.subject, text), ask.amount_fen, &answer);
     }
     return cli_exit_of(answer.status);
 }
@@ -184,16 +195,20 @@ static const struct {
     {"outcome", "quota outcome", outcome, 0},
 };
 
-int command_quota(cli *c, int argc, char **argv) {
+int cmd_quota_unknown(const cli *c, const char *action) {
     char near[SUGGEST_TEXT];
+    suggest s = {.word = action};
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) suggest_offer(&s, actions[i].name);
+    return cli_usage(c, "unknown action '%s'%s", action, suggest_text(&s, near));
+}
+
+int command_quota(cli *c, int argc, char **argv) {
     if (argc < 2) return cli_usage(c, "what about the quota? show, check, reserve, commit, release, settle, pledge, …");
-    suggest s = {.word = argv[1]};
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
-        suggest_offer(&s, actions[i].name);
         if (strcmp(argv[1], actions[i].name) != 0) continue;
         c->command = actions[i].title;
         return actions[i].run != NULL ? actions[i].run(c, argc - 1, argv + 1)
                                       : cmd_quota_operate(c, actions[i].kind, argc - 1, argv + 1);
     }
-    return cli_usage(c, "unknown action '%s'%s", argv[1], suggest_text(&s, near));
+    return cmd_quota_unknown(c, argv[1]);
 }

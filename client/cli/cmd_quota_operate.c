@@ -1,5 +1,6 @@
 /* The quota commands that write. The operation id exists before anything is sent and is told whenever the outcome is
- * in doubt, with the exact commands that ask and repeat: nobody has to guess whether money was reserved. */
+ * in doubt, with the exact commands that ask and repeat: nobody has to guess whether money was reserved. An operation
+ * that is repeated by its id is asked for first, so that a first answer given again is not taken for news. */
 #include "base/limits.h"
 #include "base/purpose.h"
 #include "base/status.h"
@@ -103,16 +104,21 @@ static int parse_instrument(const cli *c, const arguments *a, xinyi_operation *o
 }
 
 static int parse_energy_value(const cli *c, const char *option, const char *text, int64_t max, int64_t *out) {
-    if (text == NULL || money_parse_count(text, strlen(text), max, out)) return 0;
+    if (text == NULL || money_parse_grouped(text, max, out)) return 0;
     return cli_usage(c, "%s is a whole number up to %lld, not '%s'", option, (long long)max, text);
 }
 
-/* Energy not given stays as it is: the account is asked for it. */
-static int fill_energy(cli *c, const arguments *a, xinyi_operation *op) {
+/* Energy not given stays as it is: the account is asked for it, or the operation that is repeated. */
+static int fill_energy(cli *c, const arguments *a, const xinyi_outcome_reply *earlier, xinyi_operation *op) {
     int64_t forecast = 0;
     xinyi_quota q = {0};
     int code = 0;
-    if (a->energy_12m == NULL || a->wholesale_2m == NULL || a->retail_2m == NULL || a->forecast_12m == NULL) {
+    if (earlier->status == 0 && earlier->request.kind == XINYI_ENERGY) {
+        op->amount_fen = earlier->request.amount_fen;
+        op->wholesale_2m_mwh = earlier->request.wholesale_2m_mwh;
+        op->retail_2m_mwh = earlier->request.retail_2m_mwh;
+        forecast = earlier->request.forecast_12m_gwh;
+    } else if (a->energy_12m == NULL || a->wholesale_2m == NULL || a->retail_2m == NULL || a->forecast_12m == NULL) {
         code = xinyi_quota_show(c->x, op->program, PURPOSE_POWER_TRADING, &op->subject, 1, &q);
         if (code != 0) return cli_failed(c, code);
         op->amount_fen = q.energy_12m_mwh;
@@ -146,7 +152,8 @@ static int parse_by_kind(const cli *c, const arguments *a, xinyi_operation *op) 
     switch (op->kind) {
     case XINYI_RESERVE:
         if (a->ttl != NULL && !when_parse_duration(a->ttl, &op->ttl_ms))
-            return cli_usage(c, "--ttl is a duration such as 300s, 10m or 1h, not '%s'", a->ttl);
+            return cli_usage(c, "--ttl is a duration such as 300s, 10m, 1h30m or 1d, at most 49 days, not '%s'",
+                             a->ttl);
         return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
     case XINYI_COMMIT: return cmd_quota_amount(c, a->yuan, a->fen, false, &op->amount_fen);
     case XINYI_SETTLE: return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
@@ -210,13 +217,79 @@ static int outcome_unknown(const cli *c, const xinyi_operation *op) {
     return CLI_EXIT_NO_CONNECTION;
 }
 
-static int refused(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
-    char asked[MONEY_TEXT], available[MONEY_TEXT];
-    if (r->status == STATUS_LIMIT_EXCEEDED)
-        cli_error(c, "%s: asked %s, available %s", xinyi_status_text(r->status), money_format(op->amount_fen, asked),
-                  money_format(r->available_fen, available));
+static int64_t committed_of(const cli *c, const xinyi_operation *op) {
+    xinyi_quota q;
+    bool known = xinyi_quota_show(c->x, op->program, PURPOSE_POWER_TRADING, &op->subject, 1, &q) == 0 && q.status == 0;
+    return known ? q.committed_fen : -1;
+}
+
+/* The reservation that a commit or release names, as far as the server knows it. */
+static bool reservation_of(const cli *c, const xinyi_operation *op, xinyi_outcome_reply *out) {
+    return xinyi_outcome(c->x, &op->target, 1, out) == 0 && out->status == 0 && out->request.kind == XINYI_RESERVE &&
+           out->reply.status == 0;
+}
+
+/* One sentence: what was asked, and what stands against it. */
+static void refusal(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r, buf *to) {
+    char a[MONEY_TEXT], b[MONEY_TEXT], hex[XINYI_OPERATION_TEXT], subject[SUBJECT_TEXT], when[WHEN_TEXT];
+    const char *text = xinyi_status_text(r->status);
+    xinyi_outcome_reply reservation;
+    int64_t committed;
+    cli_subject_text(&op->subject, subject);
+    money_format(op->amount_fen, a);
+    switch (r->status) {
+    case STATUS_LIMIT_EXCEEDED:
+        if (op->kind != XINYI_WITHDRAW) break;
+        buf_printf(to, "without instrument %llu the limit would fall below what is used: used %s, limit now %s",
+                   (unsigned long long)op->instrument, money_format(r->used_fen, a), money_format(r->limit_fen, b));
+        return;
+    case STATUS_BAD_TTL:
+        buf_printf(to, "%s: asked %s; without --ttl the policy's own is taken", text,
+                   when_format_duration(op->ttl_ms, when));
+        return;
+    case STATUS_OVER_RESERVED:
+        buf_printf(to, "%s: asked %s", text, a);
+        if (reservation_of(c, op, &reservation))
+            buf_printf(to, ", reserved %s", money_format(reservation.reply.amount_fen, b));
+        return;
+    case STATUS_OVER_COMMITTED:
+        committed = committed_of(c, op);
+        buf_printf(to, "%s: asked %s", text, a);
+        if (committed >= 0) buf_printf(to, ", committed %s", money_format(committed, b));
+        return;
+    case STATUS_ALREADY_RESOLVED:
+        buf_printf(to, "%s", text);
+        if (reservation_of(c, op, &reservation)) buf_printf(to, ": it is %s", quota_view_state(reservation.state));
+        return;
+    case STATUS_UNKNOWN_OPERATION: buf_printf(to, "%s: %s", xinyi_operation_format(&op->target, hex), text); return;
+    case STATUS_OPERATION_REUSED:
+        buf_printf(to, "%s (see: xinyi quota outcome %s)", text, xinyi_operation_format(&op->id, hex));
+        return;
+    case STATUS_INSTRUMENT_EXISTS:
+        buf_printf(to, "instrument %llu: %s (see: xinyi quota show %s)", (unsigned long long)op->instrument, text,
+                   subject);
+        return;
+    case STATUS_UNKNOWN_INSTRUMENT:
+        buf_printf(to, "instrument %llu: %s (see: xinyi quota show %s)", (unsigned long long)op->instrument, text,
+                   subject);
+        return;
+    default: break;
+    }
+    if (op->kind == XINYI_RESERVE)
+        quota_view_refusal(to, subject, r->status, op->amount_fen, r->available_fen);
     else
-        cli_error(c, "%s", xinyi_status_text(r->status));
+        buf_printf(to, "%s: %s", subject, text);
+}
+
+static int refused(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r,
+                   const quota_view_more *more) {
+    char moment[QUOTA_VIEW_TIME];
+    buf why = {0};
+    refusal(c, op, r, &why);
+    if (more->earlier != NULL)
+        buf_printf(&why, " (first answer repeated; executed %s)", quota_view_time(more->earlier->at_ms, moment));
+    cli_error(c, "%s", buf_cstr(&why));
+    buf_deinit(&why);
     if (status_classify(r->status) == STATUS_CLASS_AGAIN) {
         fputs("nothing was executed; to try again:\n", stderr);
         print_command(c, stderr, op);
@@ -234,30 +307,50 @@ static void next_commands(const cli *c, const xinyi_operation *op) {
            c->server, subject, hex, c->server, subject, hex);
 }
 
-static int send_operation(cli *c, const xinyi_operation *op) {
+/* What a commit left of its reservation. */
+static int64_t released_by(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
+    xinyi_outcome_reply reservation;
+    if (op->kind != XINYI_COMMIT || r->status != 0 || !reservation_of(c, op, &reservation)) return -1;
+    return reservation.reply.amount_fen - r->amount_fen;
+}
+
+static int send_operation(cli *c, const xinyi_operation *op, const xinyi_outcome_reply *earlier) {
     xinyi_operation_reply reply;
     int code = xinyi_operate(c->x, op, 1, &reply);
     if (code != 0) {
         int exit_code = cli_failed(c, code);
         return exit_code == CLI_EXIT_NO_CONNECTION ? outcome_unknown(c, op) : exit_code;
     }
+    bool again = earlier->status == 0 && reply.status != STATUS_OPERATION_REUSED &&
+                 status_classify(reply.status) != STATUS_CLASS_AGAIN;
+    quota_view_more more = {.earlier = again ? earlier : NULL, .released_fen = released_by(c, op, &reply)};
     if (c->json) {
         jout_object(&c->out, NULL);
-        quota_view_operation_json(&c->out, op, &reply);
+        quota_view_operation_json(&c->out, op, &reply, &more);
         jout_end(&c->out);
         jout_line(&c->out);
     }
     if (status_classify(reply.status) == STATUS_CLASS_UNKNOWN) return outcome_unknown(c, op);
-    if (reply.status != 0) return refused(c, op, &reply);
+    if (reply.status != 0) return refused(c, op, &reply, &more);
     if (c->json) return CLI_EXIT_DONE;
-    if (!quota_view_operation_card(c, op, &reply)) return cli_no_memory(c);
-    if (op->kind == XINYI_RESERVE) next_commands(c, op);
+    if (!quota_view_operation_card(c, op, &reply, &more)) return cli_no_memory(c);
+    if (op->kind == XINYI_RESERVE && (!again || earlier->state == QUOTA_OPEN)) next_commands(c, op);
     return CLI_EXIT_DONE;
+}
+
+/* Whether the operation has been executed before; only one that is named by its id can have been. */
+static int look_back(cli *c, const arguments *a, const xinyi_operation *op, xinyi_outcome_reply *earlier) {
+    *earlier = (xinyi_outcome_reply){.status = STATUS_UNKNOWN_OPERATION};
+    int code = a->operation == NULL ? 0 : xinyi_outcome(c->x, &op->id, 1, earlier);
+    if (code == 0) return 0;
+    int exit_code = cli_failed(c, code);
+    return exit_code == CLI_EXIT_NO_CONNECTION ? outcome_unknown(c, op) : exit_code;
 }
 
 int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
     arguments a = {0};
     xinyi_operation op = {.kind = (uint8_t)kind};
+    xinyi_outcome_reply earlier;
     bool has_subject;
     unsigned program;
     int first, code = parse_options(c, kind, argc, argv, &a, &first);
@@ -272,6 +365,7 @@ int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
         return code;
     if ((code = cli_connect(c)) != 0) return code;
     if (!has_subject && (code = find_subject(c, &op)) != 0) return code;
-    if (kind == XINYI_ENERGY && (code = fill_energy(c, &a, &op)) != 0) return code;
-    return send_operation(c, &op);
+    if ((code = look_back(c, &a, &op, &earlier)) != 0) return code;
+    if (kind == XINYI_ENERGY && (code = fill_energy(c, &a, &earlier, &op)) != 0) return code;
+    return send_operation(c, &op, &earlier);
 }

@@ -2,6 +2,7 @@
 #include "client/cli/command.h"
 
 #include "client/cli/cmd_id.h"
+#include "client/cli/cmd_quota.h"
 #include "client/cli/gen.h"
 #include "client/cli/option.h"
 #include "client/cli/suggest.h"
@@ -31,7 +32,10 @@ static const char globals[] = "Options of every command, before or after it:\n"
 static const char exits[] =
     "Exit status: 0 done, 1 refused, 2 wrong usage, 3 no connection or no answer, 4 partly done\n";
 
-const char help_help[] = "usage: xinyi help [COMMAND]\n";
+const char help_help[] = "usage: xinyi help [COMMAND [ACTION]]\n"
+                         "\n"
+                         "  xinyi help import\n"
+                         "  xinyi help quota reserve\n";
 
 static int find(const char *name) {
     for (size_t i = 0; i < COMMANDS; i++)
@@ -50,22 +54,30 @@ static void overview(FILE *to) {
 
 static int unknown_command(cli *c, const char *name) {
     char near[SUGGEST_TEXT];
+    c->command = ""; /* so that the list of commands is pointed to */
     suggest s = {.word = name};
     for (size_t i = 0; i < COMMANDS; i++) suggest_offer(&s, commands[i].name);
     return cli_usage(c, "unknown command '%s'%s", name, suggest_text(&s, near));
 }
 
-static int show_help(cli *c, const char *name) {
+/* action NULL: of the command as a whole. */
+static int show_help(cli *c, const char *name, const char *action) {
     int i = find(name);
     if (i < 0) return unknown_command(c, name);
-    fputs(commands[i].help, stdout);
+    bool quota = strcmp(name, "quota") == 0;
+    const char *text = action == NULL ? commands[i].help : quota ? cmd_quota_help(action) : NULL;
+    c->command = commands[i].name;
+    if (text == NULL && quota) return cmd_quota_unknown(c, action);
+    if (text == NULL) return cli_usage(c, "has no actions, but got '%s'", action);
+    fputs(text, stdout);
     if (strcmp(name, "help") != 0 && strcmp(name, "gen") != 0 && strcmp(name, "id") != 0)
         fprintf(stdout, "\n%s", globals);
     return CLI_EXIT_DONE;
 }
 
 int command_help(cli *c, int argc, char **argv) {
-    if (argc > 1) return show_help(c, argv[1]);
+    if (argc > 3) return cli_usage(c, "give a command and perhaps an action, not '%s' as well", argv[3]);
+    if (argc > 1) return show_help(c, argv[1], argc > 2 ? argv[2] : NULL);
     overview(stdout);
     return CLI_EXIT_DONE;
 }
@@ -94,7 +106,9 @@ static int run(cli *c, int argc, char **argv) {
     int i = find(argv[1]);
     if (i < 0) return unknown_command(c, argv[1]);
     c->command = commands[i].name;
-    if (c->help) return show_help(c, argv[1]);
+    if (c->help) /* of "quota reserve --help" the action, whatever else is there */
+        return show_help(c, argv[1],
+                         strcmp(argv[1], "quota") == 0 && argc > 2 && cmd_quota_help(argv[2]) != NULL ? argv[2] : NULL);
     return commands[i].run(c, argc - 1, argv + 1);
 }
 

@@ -138,3 +138,13 @@ bool money_parse_count(const char *text, size_t length, int64_t max, int64_t *va
     *value = (int64_t)v;
     return true;
 }
+
+bool money_parse_grouped(const char *text, int64_t max, int64_t *value) {
+    uint64_t v = 0;
+    size_t digits = 0;
+    bool overflow = false;
+    if (!whole_part(&text, &v, &digits, &overflow) || digits == 0 || *text != '\0') return false;
+    if (overflow || v > (uint64_t)max) return false;
+    *value = (int64_t)v;
+    return true;
+}

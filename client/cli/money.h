@@ -22,6 +22,8 @@ const char *money_format_count(int64_t value, char buffer[MONEY_TEXT]);
 /* Decimal digits only, 0..UINT64_MAX. False if it is anything else. */
 bool money_parse_u64(const char *text, size_t length, uint64_t *value);
 /* A whole number without sign, 0..max. False if it is anything else. */
+/* The same with optional thousands separators: "1,200,000". */
+bool money_parse_grouped(const char *text, int64_t max, int64_t *value);
 bool money_parse_count(const char *text, size_t length, int64_t max, int64_t *value);
 
 #endif

@@ -2,6 +2,8 @@
 #include "client/cli/quota_view.h"
 
 #include "base/clock.h"
+#include "base/limits.h"
+#include "base/status.h"
 #include "client/cli/columns.h"
 #include "client/cli/money.h"
 #include "client/cli/sheet.h"
@@ -55,7 +57,36 @@ static void time_json(jout *j, const char *key, int64_t ms) {
         jout_int(j, key, ms);
 }
 
-void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q) {
+static const char *instrument_state(const xinyi_instrument *i, uint32_t now_hour) {
+    return i->to_hour != WHEN_NO_END && i->to_hour <= now_hour ? "ended"
+           : i->from_hour > now_hour                           ? "not_yet"
+                                                               : "valid";
+}
+
+static size_t instruments_of(const xinyi_account *a) {
+    return a->instrument_count < LIMIT_INSTRUMENTS ? a->instrument_count : LIMIT_INSTRUMENTS;
+}
+
+static void instruments_json(jout *j, const xinyi_account *a, uint32_t now_hour) {
+    jout_array(j, "instruments");
+    for (size_t k = 0; k < instruments_of(a); k++) {
+        const xinyi_instrument *i = &a->instruments[k];
+        char number[24];
+        jout_object(j, NULL);
+        snprintf(number, sizeof number, "%llu", (unsigned long long)i->id);
+        jout_raw(j, "id", number);
+        jout_string(j, "kind", columns_instrument_name(i->kind));
+        jout_int(j, "amount_fen", i->amount_fen);
+        jout_int(j, "from_ms", (int64_t)i->from_hour * CLOCK_MS_PER_HOUR);
+        time_json(j, "to_ms", i->to_hour == WHEN_NO_END ? 0 : (int64_t)i->to_hour * CLOCK_MS_PER_HOUR);
+        jout_string(j, "state", instrument_state(i, now_hour));
+        jout_end(j);
+    }
+    jout_end(j);
+}
+
+void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q, const xinyi_account *a,
+                          uint32_t now_hour) {
     jout_string(j, "subject", subject);
     jout_string(j, "status", xinyi_status_name(q->status));
     flags_json(j, q->warning, q->flags);
@@ -79,6 +110,7 @@ void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q) {
     MEMBER(forecast_12m_mwh);
     MEMBER(open_reservations);
     MEMBER(instrument_count);
+    if (a != NULL) instruments_json(j, a, now_hour);
     MEMBER(policy_version);
     MEMBER(account_version);
 #undef MEMBER
@@ -107,7 +139,7 @@ static void standing(sheet *card, const xinyi_quota *q) {
     else if ((q->flags & XINYI_QUOTA_COVERED) == 0)
         text_line(card, "standing", "not covered", "yellow", "the program does not cover this market role");
     else if ((q->flags & XINYI_QUOTA_EXEMPT) != 0)
-        text_line(card, "standing", "exempt", "green", "no guarantee is asked, the limit is not checked");
+        text_line(card, "standing", "exempt", "green", "no guarantee is needed, the limit is not checked");
     else if ((q->flags & XINYI_QUOTA_RATED) == 0)
         text_line(card, "standing", "unrated", "yellow", "no market grade: no new exposure");
     else
@@ -121,9 +153,9 @@ static void usage_line(sheet *card, const xinyi_quota *q) {
     static const char *const paints[] = {NULL, "yellow", "yellow", "red"};
     unsigned level = q->warning < 4 ? q->warning : 3;
     if (q->usage_percent == UINT32_MAX)
-        snprintf(text, sizeof text, "exposure without limit");
+        snprintf(text, sizeof text, "exposure, but no limit");
     else
-        snprintf(text, sizeof text, "%u%%", q->usage_percent);
+        snprintf(text, sizeof text, "%u%% of the limit", q->usage_percent);
     text_line(card, "usage", text, paints[level], remarks[level]);
 }
 
@@ -148,18 +180,65 @@ static void required_lines(sheet *card, const xinyi_quota *q) {
     money_line(card, "limit", q->limit_fen, NULL, remark);
 }
 
-bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q) {
+/* "from 2026-01-01 through 2026-12-31", "from 2026-01-01T09 until 2026-12-31T18", "from 2026-01-01, no end" */
+static void validity(const xinyi_instrument *i, char *text, size_t room) {
+    char from[WHEN_TEXT], to[WHEN_TEXT];
+    when_format_hour(i->from_hour, false, from);
+    when_format_hour(i->to_hour, true, to);
+    if (to[0] == '\0')
+        snprintf(text, room, "from %s, no end", from);
+    else
+        snprintf(text, room, "from %s %s %s", from, strchr(to, 'T') != NULL ? "until" : "through", to);
+}
+
+static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now_hour) {
+    static const sheet_column headings[] = {{.name = "instrument", .right = true},
+                                            {.name = "kind"},
+                                            {.name = "amount", .right = true},
+                                            {.name = "validity"},
+                                            {.name = "now"}};
+    if (instruments_of(a) == 0) return true;
+    sheet *t = sheet_create(headings, sizeof headings / sizeof headings[0], c->color);
+    for (size_t k = 0; k < instruments_of(a); k++) {
+        const xinyi_instrument *i = &a->instruments[k];
+        char text[64], money[MONEY_TEXT];
+        const char *state = instrument_state(i, now_hour), *kind = columns_instrument_name(i->kind);
+        bool valid = strcmp(state, "valid") == 0;
+        sheet_row(t);
+        snprintf(text, sizeof text, "%llu", (unsigned long long)i->id);
+        sheet_cell(t, text);
+        sheet_cell(t, kind != NULL ? kind : "unknown");
+        sheet_cell(t, money_format(i->amount_fen, money));
+        validity(i, text, sizeof text);
+        sheet_cell(t, text);
+        sheet_cell_painted(t, strcmp(state, "not_yet") == 0 ? "not yet" : state, valid ? "green" : "yellow");
+    }
+    putchar('\n');
+    bool ok = sheet_print(t);
+    sheet_destroy(&t);
+    return ok;
+}
+
+bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q, const xinyi_account *a,
+                          uint32_t now_hour) {
     char text[128], reserved[MONEY_TEXT], committed[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
     sheet *card = sheet_card(3, c->color);
     text_line(card, "subject", subject, NULL, "");
     standing(card, q);
+    /* of a subject that needs no guarantee, what would be required and what is left say nothing */
+    bool asked = (q->flags & XINYI_QUOTA_COVERED) != 0 && (q->flags & XINYI_QUOTA_EXEMPT) == 0;
     if (q->status == 0) {
-        required_lines(card, q);
+        if (asked)
+            required_lines(card, q);
+        else if (q->lodged_fen > 0)
+            money_line(card, "lodged", q->lodged_fen, NULL, "");
         snprintf(text, sizeof text, "reserved %s + committed %s", money_format(q->reserved_fen, reserved),
                  money_format(q->committed_fen, committed));
         money_line(card, "used", q->used_fen, NULL, text);
-        money_line(card, "available", q->available_fen, q->available_fen > 0 ? "green" : "red", "");
-        usage_line(card, q);
+        if (asked) {
+            money_line(card, "available", q->available_fen, q->available_fen > 0 ? "green" : "red", "");
+            usage_line(card, q);
+        }
         count_line(card, "energy, 12 months", q->energy_12m_mwh, " MWh");
         count_line(card, "wholesale, 2 months", q->wholesale_2m_mwh, " MWh");
         count_line(card, "retail, 2 months", q->retail_2m_mwh, " MWh");
@@ -176,7 +255,7 @@ bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *
     }
     bool ok = sheet_print(card);
     sheet_destroy(&card);
-    return ok;
+    return ok && (a == NULL || print_instruments(c, a, now_hour));
 }
 
 /* ------------------------------------------------------------------ check */
@@ -196,17 +275,38 @@ void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, con
     jout_int(j, "account_version", a->account_version);
 }
 
+void quota_view_refusal(buf *to, const char *subject, unsigned code, int64_t asked_fen, int64_t available_fen) {
+    char asked[MONEY_TEXT], available[MONEY_TEXT];
+    money_format(asked_fen, asked);
+    money_format(available_fen, available);
+    switch (code) {
+    case XINYI_LIMIT_EXCEEDED:
+        if (asked_fen > available_fen)
+            buf_printf(to, "%s: asked %s, available %s", xinyi_status_text((int)code), asked, available);
+        else
+            buf_printf(to, "the last warning level is reached, so new exposure is refused: asked %s", asked);
+        break;
+    case STATUS_SUSPENDED:
+    case STATUS_UNRATED:
+    case STATUS_SHORTFALL:
+    case STATUS_NOT_COVERED:
+    case STATUS_BAD_AMOUNT:
+    case STATUS_AMOUNT_OVERFLOW: buf_printf(to, "%s: asked %s", xinyi_status_text((int)code), asked); break;
+    default: buf_printf(to, "%s: %s", subject, xinyi_status_text((int)code)); break;
+    }
+}
+
 void quota_view_check_sentence(const cli *c, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a) {
     char asked[MONEY_TEXT], available[MONEY_TEXT];
+    buf why = {0};
     money_format(amount_fen, asked);
     money_format(a->available_fen, available);
-    if (subject != NULL) printf("%s  ", subject);
-    if (a->status != 0)
-        printf("%sdoes not fit%s: %s: asked %s, available %s\n", cli_paint(c, "31"), cli_paint(c, "0"),
-               xinyi_status_text(a->status), asked, available);
-    else if ((a->flags & XINYI_QUOTA_EXEMPT) != 0)
-        printf("%sfits%s: %s; the subject is exempt from the guarantee\n", cli_paint(c, "32"), cli_paint(c, "0"),
-               asked);
+    if (a->status != 0) {
+        quota_view_refusal(&why, subject, a->status, amount_fen, a->available_fen);
+        printf("%sdoes not fit%s: %s\n", cli_paint(c, "31"), cli_paint(c, "0"), buf_cstr(&why));
+        buf_deinit(&why);
+    } else if ((a->flags & XINYI_QUOTA_EXEMPT) != 0)
+        printf("%sfits%s: %s; exempt: no guarantee is needed\n", cli_paint(c, "32"), cli_paint(c, "0"), asked);
     else
         printf("%sfits%s: %s of %s available\n", cli_paint(c, "32"), cli_paint(c, "0"), asked, available);
     if (a->warning > 0 && a->status == 0) printf("warning level %u: usage is %u%%\n", a->warning, a->usage_percent);
@@ -230,6 +330,7 @@ static void request_json(jout *j, const xinyi_operation *op) {
     jout_string(j, "subject", subject_text(&op->subject, text));
     jout_string(j, "program", op->program == XINYI_PROGRAM_POWER ? "power" : "unknown");
     if (has_target(op->kind)) jout_string(j, "reservation", xinyi_operation_format(&op->target, hex));
+    if (has_amount(op->kind)) jout_int(j, "asked_fen", op->amount_fen);
     if (op->kind == XINYI_PLEDGE || op->kind == XINYI_WITHDRAW) {
         char number[24];
         snprintf(number, sizeof number, "%llu", (unsigned long long)op->instrument);
@@ -255,9 +356,17 @@ static void reply_json(jout *j, const xinyi_operation_reply *r) {
     jout_int(j, "account_version", r->account_version);
 }
 
-void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r) {
+void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r,
+                               const quota_view_more *more) {
+    char moment[QUOTA_VIEW_TIME];
     request_json(j, op);
     reply_json(j, r);
+    if (more->released_fen >= 0) jout_int(j, "released_fen", more->released_fen);
+    jout_bool(j, "repeated", more->earlier != NULL);
+    if (more->earlier == NULL) return;
+    jout_string(j, "state", quota_view_state(more->earlier->state));
+    jout_int(j, "at_ms", more->earlier->at_ms);
+    jout_string(j, "at", quota_view_time(more->earlier->at_ms, moment));
 }
 
 static void request_lines(sheet *card, const xinyi_operation *op) {
@@ -278,29 +387,62 @@ static void request_lines(sheet *card, const xinyi_operation *op) {
     }
 }
 
-static void reply_lines(sheet *card, const xinyi_operation *op, const xinyi_operation_reply *r) {
+static void amount_lines(sheet *card, const xinyi_operation *op, const xinyi_operation_reply *r, int64_t released_fen) {
+    char text[128], money[MONEY_TEXT], rest[MONEY_TEXT];
+    if (r->status != 0) { /* nothing took effect: what was asked */
+        if (has_amount(op->kind))
+            sheet_pair(card, "asked", op->amount_fen > 0 ? money_format(op->amount_fen, money) : "all of it");
+        return;
+    }
+    if (op->kind == XINYI_COMMIT && released_fen > 0) {
+        snprintf(text, sizeof text, "committed %s; the other %s of the reservation is released",
+                 money_format(r->amount_fen, money), money_format(released_fen, rest));
+        sheet_pair(card, "amount", text);
+    } else if (has_amount(op->kind) || r->amount_fen > 0) {
+        if (op->kind != XINYI_ENERGY) sheet_pair(card, "amount", money_format(r->amount_fen, money));
+    }
+}
+
+/* then: the answer is an earlier one, so its amounts are what they were. */
+static void reply_lines(sheet *card, const xinyi_operation *op, const xinyi_operation_reply *r, int64_t released_fen,
+                        bool then) {
     char text[96], money[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
-    if (has_amount(op->kind)) sheet_pair(card, "amount", money_format(r->amount_fen, money));
+    amount_lines(card, op, r, released_fen);
+    if (r->status == 0 && op->kind == XINYI_RESERVE && (r->flags & XINYI_QUOTA_EXEMPT) != 0)
+        sheet_pair(card, "standing", "exempt: no guarantee is needed");
     if (r->expires_ms != 0) {
         snprintf(text, sizeof text, "%s (China time)", quota_view_time(r->expires_ms, moment));
         sheet_pair(card, "expires", text);
     }
-    sheet_pair(card, "limit", money_format(r->limit_fen, money));
-    sheet_pair(card, "used", money_format(r->used_fen, money));
-    sheet_pair(card, "available", money_format(r->available_fen, money));
+    bool nothing = r->status != 0 && r->limit_fen == 0 && r->used_fen == 0; /* no account was looked at */
+    if (!nothing && (r->flags & XINYI_QUOTA_EXEMPT) == 0)
+        sheet_pair(card, then ? "limit then" : "limit", money_format(r->limit_fen, money));
+    if (!nothing) sheet_pair(card, then ? "used then" : "used", money_format(r->used_fen, money));
+    if (!nothing && (r->flags & XINYI_QUOTA_EXEMPT) == 0)
+        sheet_pair(card, then ? "available then" : "available", money_format(r->available_fen, money));
     if (r->warning > 0) {
         snprintf(text, sizeof text, "level %u", r->warning);
         sheet_pair_painted(card, "warning", text, r->warning >= 3 ? "red" : "yellow");
     }
 }
 
-bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r) {
-    char text[160];
+bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r,
+                               const quota_view_more *more) {
+    char text[160], moment[QUOTA_VIEW_TIME];
     sheet *card = sheet_card(2, c->color);
-    snprintf(text, sizeof text, "%s", r->status == 0 ? "done" : xinyi_status_text(r->status));
-    sheet_pair_painted(card, quota_view_kind(op->kind), text, r->status == 0 ? "green" : "red");
+    if (more->earlier != NULL) {
+        bool reservation = op->kind == XINYI_RESERVE && r->status == 0;
+        snprintf(text, sizeof text, "first answer repeated; executed %s%s%s%s",
+                 quota_view_time(more->earlier->at_ms, moment), reservation ? "; the reservation is " : "",
+                 reservation ? quota_view_state(more->earlier->state) : "",
+                 reservation && more->earlier->state != QUOTA_OPEN ? " by now" : "");
+        sheet_pair_painted(card, quota_view_kind(op->kind), text, "yellow");
+    } else {
+        snprintf(text, sizeof text, "%s", r->status == 0 ? "done" : xinyi_status_text(r->status));
+        sheet_pair_painted(card, quota_view_kind(op->kind), text, r->status == 0 ? "green" : "red");
+    }
     request_lines(card, op);
-    reply_lines(card, op, r);
+    reply_lines(card, op, r, more->released_fen, more->earlier != NULL);
     bool ok = sheet_print(card);
     sheet_destroy(&card);
     return ok;
@@ -337,7 +479,7 @@ bool quota_view_outcome_card(const cli *c, const xinyi_operation_id *id, const x
     if (r->request.kind == XINYI_RESERVE && r->reply.status == 0) sheet_pair(card, "state", quota_view_state(r->state));
     sheet_pair(card, "executed", quota_view_time(r->at_ms, moment));
     request_lines(card, &r->request);
-    reply_lines(card, &r->request, &r->reply);
+    reply_lines(card, &r->request, &r->reply, -1, true);
     bool ok = sheet_print(card);
     sheet_destroy(&card);
     return ok;

@@ -2,7 +2,10 @@
 #ifndef XINYI_CLI_QUOTA_VIEW_H
 #define XINYI_CLI_QUOTA_VIEW_H
 
+#include "base/buf.h"
 #include "client/cli/cli.h"
+
+#define QUOTA_OPEN 1 /* state of a reservation (xinyi_outcome_reply) */
 
 const char *quota_view_kind(unsigned kind);   /* "reserve"; "operation" if unknown */
 const char *quota_view_state(unsigned state); /* "final" "open" "committed" "released" "expired" */
@@ -10,15 +13,27 @@ const char *quota_view_state(unsigned state); /* "final" "open" "committed" "rel
 #define QUOTA_VIEW_TIME 40
 const char *quota_view_time(int64_t ms, char buffer[QUOTA_VIEW_TIME]);
 
-void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q);
+/* `a` NULL: the instruments are not known. now_hour: hours since the epoch, for what is valid now. */
+void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q, const xinyi_account *a,
+                          uint32_t now_hour);
 /* False without memory. */
-bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q);
+bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q, const xinyi_account *a,
+                          uint32_t now_hour);
 
 void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a);
 void quota_view_check_sentence(const cli *c, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a);
+/* Why an amount is refused, completing "…: ": with the amounts where they are the reason, else with the subject. */
+void quota_view_refusal(buf *to, const char *subject, unsigned code, int64_t asked_fen, int64_t available_fen);
 
-void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r);
-bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r);
+/* What the client found out about an operation besides its answer. */
+typedef struct quota_view_more {
+    const xinyi_outcome_reply *earlier; /* it had been executed before: this is the first answer again; else NULL */
+    int64_t released_fen;               /* commit: the rest of the reservation; -1 not known */
+} quota_view_more;
+void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r,
+                               const quota_view_more *more);
+bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r,
+                               const quota_view_more *more);
 
 void quota_view_outcome_json(jout *j, const xinyi_operation_id *id, const xinyi_outcome_reply *r);
 bool quota_view_outcome_card(const cli *c, const xinyi_operation_id *id, const xinyi_outcome_reply *r);

@@ -39,18 +39,40 @@ const char *when_format_hour(uint32_t hour, bool is_end, char buffer[WHEN_TEXT])
     return buffer;
 }
 
+static const struct {
+    const char *name;
+    int64_t ms;
+} units[] = {{"d", 86400000}, {"h", 3600000}, {"min", 60000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+#define UNITS (sizeof units / sizeof units[0])
+
+/* Larger units first, each once: "1h30m", not "30m1h". */
 bool when_parse_duration(const char *text, uint32_t *ms) {
-    static const struct {
-        const char *suffix;
-        int64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"", 1000}};
-    size_t digits = strspn(text, "0123456789");
-    int64_t value;
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (strcmp(text + digits, units[i].suffix) != 0) continue;
-        if (!money_parse_count(text, digits, UINT32_MAX / units[i].ms, &value) || value == 0) return false;
-        *ms = (uint32_t)(value * units[i].ms);
-        return true;
+    int64_t total = 0, last = INT64_MAX;
+    const char *p = text;
+    do {
+        int64_t value, unit = 0;
+        size_t digits = strspn(p, "0123456789"), letters = strspn(p + digits, "dhmins");
+        for (size_t i = 0; i < UNITS; i++)
+            if (strlen(units[i].name) == letters && memcmp(p + digits, units[i].name, letters) == 0) unit = units[i].ms;
+        if (letters == 0 && p == text && p[digits] == '\0') unit = 1000;
+        if (unit == 0 || unit >= last || !money_parse_count(p, digits, UINT32_MAX / unit, &value)) return false;
+        total += value * unit;
+        last = unit;
+        p += digits + letters;
+    } while (*p != '\0');
+    if (total < 1 || total > UINT32_MAX) return false;
+    *ms = (uint32_t)total;
+    return true;
+}
+
+const char *when_format_duration(uint32_t ms, char buffer[WHEN_TEXT]) {
+    size_t n = 0;
+    buffer[0] = '\0';
+    for (size_t i = 0; i < UNITS; i++) {
+        uint32_t unit = (uint32_t)units[i].ms;
+        if (strcmp(units[i].name, "min") == 0 || ms < unit) continue;
+        n += (size_t)snprintf(buffer + n, WHEN_TEXT - n, "%u%s", ms / unit, units[i].name);
+        ms %= unit;
     }
-    return false;
+    return n > 0 ? buffer : strcpy(buffer, "0s");
 }

@@ -20,7 +20,9 @@ bool when_parse_hour(const char *text, size_t length, bool is_end, uint32_t *hou
 /* The inverse, as short as it can be: a date where the hour fits one. WHEN_NO_END gives "". Returns buffer. */
 const char *when_format_hour(uint32_t hour, bool is_end, char buffer[WHEN_TEXT]);
 
-/* "300", "300s", "5m", "1h", "500ms" → milliseconds, 1..UINT32_MAX. */
+/* "300" (seconds), "300s", "5m" or "5min", "1h30m", "1d", "500ms" → milliseconds, 1..UINT32_MAX (49 days). */
 bool when_parse_duration(const char *text, uint32_t *ms);
+/* The inverse: "1d", "1h30m", "500ms". Returns buffer. */
+const char *when_format_duration(uint32_t ms, char buffer[WHEN_TEXT]);
 
 #endif

@@ -21,6 +21,7 @@ trap 'stop_server KILL; rm -rf "$dir"' EXIT
 
 start_server() { # data directory, further options
   local data=$1; shift
+  : >"$dir/$data.log"
   "$xinyid" --data "$dir/$data" --policy "$dir/policy" --listen 127.0.0.1:0 --threads 1 "$@" 2>"$dir/$data.log" &
   server_pid=$!
   for _ in $(seq 1 150); do
@@ -126,6 +127,14 @@ for command in evaluate explain get set quota import export policy fields info s
   first=$out; x $command --help
   [ "$code" -eq 0 ] && [ "$out" = "$first" ]; result "$command --help is the same" $?
 done
+for action in show check reserve commit release settle pledge withdraw energy outcome; do
+  x help quota $action
+  [ "$code" -eq 0 ] && grep -q "^usage: xinyi quota $action" <<<"$out" && grep -q "^  xinyi quota $action" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
+  result "help quota $action has usage and an example on one screen" $?
+  first=$out; x quota $action --help; is "quota $action --help is the same" "$out" "$first"
+done
+x help quota reserv; exits "help of an unknown action exits 2" 2; has "help of an unknown action gets a suggestion" "$err" "did you mean 'reserve'?"
+x help foo; exits "help of an unknown command exits 2" 2; is "help of an unknown command" "$err" "xinyi: unknown command 'foo' (see: xinyi help)"
 x evalute; exits "unknown command exits 2" 2; has "unknown command gets a suggestion" "$err" "did you mean 'evaluate'?"
 is "a small mistake takes one line" "$(wc -l <<<"$err")" 1
 x get --jsn x; exits "unknown option exits 2" 2; has "unknown option gets a suggestion" "$err" "did you mean '--json'?"
@@ -329,7 +338,14 @@ s quota show $company --json
 is "quota show as JSON" "$(j '"\(.required_fen) \(.lodged_fen) \(.limit_fen) \(.available_fen) \(.usage_percent) \(.covered) \(.short) \(.instrument_count)"')" \
   "1000000000 1020000000 1050600000 1050600000 0 true false 2"
 s quota show $company; has "quota show for people" "$out" "¥10,506,000.00"; has "quota show explains" "$out" "lodged + 3%"
+s quota show $company --json; is "instruments as JSON" "$(j '.instruments | map("\(.id) \(.kind) \(.amount_fen) \(.state) \(.to_ms)") | join(", ")')" \
+  "1 deposit 1000000000 valid null, 2 bond 20000000 valid 4102416000000"
+s quota show $company; has "instruments for people" "$out" "through 2099-12-31  valid"; has "their kind and amount" "$out" "2  bond        ¥200,000.00"
+s quota pledge $company --instrument 8 --kind bond --amount 5 --from 2098-01-01T09 --to 2098-02-01T18; s quota show $company; has "one that has not begun" "$out" "from 2098-01-01T09 until 2098-02-01T18  not yet"
+s quota withdraw $company --instrument 8; exits "can be withdrawn" 0
 s quota show uscc:91110000600037341L; exits "quota show of an unknown subject exits 1" 1
+s quota check uscc:91110000600037341L --amount 1; is "check of an unknown subject names it" "$out" "does not fit: uscc:91110000600037341L: no such subject"
+s quota reserve uscc:91110000600037341L --amount 1; has "so does reserve" "$err" "quota reserve: uscc:91110000600037341L: no such subject"
 s quota check $company --amount 100万; exits "it fits" 0; is "it fits, in a sentence" "$out" "fits: ¥1,000,000.00 of ¥10,506,000.00 available"
 s quota check $company --amount 1亿; exits "it does not fit exits 1" 1
 is "it does not fit, in a sentence" "$out" "does not fit: the amount is more than the available quota: asked ¥100,000,000.00, available ¥10,506,000.00"
@@ -341,6 +357,8 @@ is "an operation id is printed" ${#operation} 32; has "what to type next is prin
 has "the expiry is printed" "$out" "expires"
 s quota reserve $company --amount 1000000 --ttl 10m --operation "$operation" --json
 is "the same operation again gives the first answer" "$(j '"\(.status) \(.operation) \(.used_fen)"')" "ok $operation 100000000"
+is "and says that it does" "$(j '"\(.repeated) \(.state)"')" "true open"
+s quota reserve $company --amount 1000000 --ttl 600s --operation "$operation"; has "so for people" "$out" "first answer repeated; executed 20"; has "what is open can be committed" "$out" "next, before it expires"
 s quota reserve $company --amount 2000000 --operation "$operation"; exits "the same id with other content exits 1" 1; has "other content is named" "$err" "used with other content"
 s quota show $company --json; is "reserved once" "$(j '"\(.reserved_fen) \(.open_reservations)"')" "100000000 1"
 s quota outcome "$operation" --json; is "outcome as JSON" "$(j '"\(.known) \(.kind) \(.state) \(.status) \(.amount_fen)"')" "true reserve open ok 100000000"
@@ -349,15 +367,29 @@ s quota outcome 00112233445566778899aabbccddeeff; exits "an unknown operation ex
 s quota outcome xyz; exits "no operation id exits 2" 2
 s quota commit --reservation "$operation" --amount 600000 --json; exits "commit without naming the subject" 0
 is "commit as JSON" "$(j '"\(.kind) \(.amount_fen) \(.used_fen)"')" "commit 60000000 60000000"
-s quota commit $company "$operation"; exits "commit twice exits 1" 1; has "commit twice is explained" "$err" "committed or released before"
+is "what a commit leaves is released" "$(j .released_fen)" 40000000
+s quota commit $company "$operation"; exits "commit twice exits 1" 1; has "commit twice is explained" "$err" "committed or released before: it is committed"
+s quota reserve $company --amount 1000000 --ttl 10m --operation "$operation"; has "a late repetition says what it is" "$out" "; the reservation is committed by now"; hasnt "and offers nothing" "$out" "next"
+s quota reserve $company --amount 1000000 --ttl 10m --operation "$operation" --json; is "a late repetition as JSON" "$(j '"\(.repeated) \(.state) \(.at_ms > 1700000000000) \(.at[0:2])"')" "true committed true 20"
+s quota reserve $company --amount 100 --json; other=$(j .operation)
+s quota commit "$other" --amount 101; has "more than reserved is explained" "$err" "asked ¥101.00, reserved ¥100.00"
+s quota commit "$other" --amount 40; has "what is released is said" "$out" "committed ¥40.00; the other ¥60.00 of the reservation is released"
+s quota settle $company --amount 40
+s quota settle $company --amount 9000000; has "more than committed is explained" "$err" "asked ¥9,000,000.00, committed ¥600,000.00"
 s quota settle $company --amount 100000; exits "settle" 0
 s quota settle $company --amount 9000000; exits "settle of too much exits 1" 1
 s quota show $company --json; is "settled" "$(j '"\(.committed_fen) \(.reserved_fen)"')" "50000000 0"
 s quota reserve $company --amount 100亿; exits "too much exits 1" 1; has "too much is explained" "$err" "asked ¥10,000,000,000.00, available"
+s quota reserve $company --amount 100亿 --operation 000000000000000000000000000000aa; s quota outcome 000000000000000000000000000000aa; has "the outcome of a refusal shows what was asked" "$out" "¥10,000,000,000.00"
+s quota outcome 000000000000000000000000000000aa --json; is "so as JSON" "$(j '"\(.asked_fen) \(.amount_fen) \(.status)"')" "1000000000000 0 limit_exceeded"
+s quota reserve $company --amount 1 --ttl 7d; has "a time to live too long is told" "$err" "asked 7d"
+s quota withdraw $company --instrument 1; has "a withdrawal that is refused is explained" "$err" "without instrument 1 the limit would fall below what is used: used ¥500,000.00, limit now ¥10,506,000.00"
 s quota reserve $company --amount 5 --json; other=$(j .operation)
 s quota release "$other"; exits "release by the operation alone" 0
 s quota withdraw $company --instrument 2; exits "withdraw" 0
 s quota withdraw $company --instrument 2; exits "withdraw twice exits 1" 1
+s quota energy $company --retail-2m 9,000 --operation 000000000000000000000000000000ab; s quota energy $company --wholesale-2m 180,001
+s quota energy $company --retail-2m 9000 --operation 000000000000000000000000000000ab --json; is "energy is repeated as it was" "$(j '"\(.status) \(.repeated) \(.wholesale_2m_mwh)"')" "ok true 180000"
 s quota energy $company --retail-2m 7; s quota show $company --json; is "energy that is not named stays" "$(j '"\(.energy_12m_mwh) \(.retail_2m_mwh)"')" "1200000 7"
 s quota reserve $company --amount 1 --ttl 90d; exits "a bad duration exits 2" 2
 s quota pledge $company --instrument 3 --kind paper --amount 1; exits "a bad kind exits 2" 2

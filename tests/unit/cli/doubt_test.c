@@ -37,6 +37,21 @@ static void answer_hello(int fd, uint64_t request_id) {
     buf_deinit(&reply);
 }
 
+/* The operation is not known. */
+static void answer_outcome(int fd, uint64_t request_id) {
+    _Alignas(8) uint8_t frame[FRAME_HEADER + sizeof(wire_outcome_reply)] = {0};
+    uint16_t unknown = STATUS_UNKNOWN_OPERATION;
+    memcpy(frame + FRAME_HEADER, &unknown, sizeof unknown);
+    frame_finish(frame,
+                 (frame_header){.type = MESSAGE_QUOTA_OUTCOME,
+                                .flags = FRAME_REPLY,
+                                .request_id = request_id,
+                                .entry_length = sizeof(wire_outcome_reply),
+                                .entry_count = 1},
+                 sizeof(wire_outcome_reply), true);
+    cr_assert_eq(write(fd, frame, sizeof frame), (ssize_t)sizeof frame);
+}
+
 static void *serve(void *context) {
     stub *s = context;
     int fd = accept(s->listener, NULL, NULL);
@@ -49,8 +64,9 @@ static void *serve(void *context) {
         frame_view view;
         while (frame_parse(in.data, in.size, LIMIT_FRAME_MAX, false, &view) == FRAME_READY) {
             if (view.header.type == MESSAGE_HELLO) answer_hello(fd, view.header.request_id);
+            if (view.header.type == MESSAGE_QUOTA_OUTCOME) answer_outcome(fd, view.header.request_id);
             if (view.header.type == MESSAGE_QUOTA_OPERATE) memcpy(&s->seen, view.body, sizeof s->seen);
-            bool done = s->hang_up && view.header.type != MESSAGE_HELLO;
+            bool done = s->hang_up && view.header.type != MESSAGE_HELLO && view.header.type != MESSAGE_QUOTA_OUTCOME;
             buf_consume(&in, view.header.length);
             if (done) goto out;
         }

@@ -112,3 +112,14 @@ Test(money, counts) {
     cr_expect(money_parse_u64("18446744073709551615", 20, &wide) && wide == UINT64_MAX);
     cr_expect(!money_parse_u64("18446744073709551616", 20, &wide));
 }
+
+Test(money, counts_with_separators) {
+    int64_t value;
+    cr_expect(money_parse_grouped("1200000", 2000000, &value) && value == 1200000);
+    cr_expect(money_parse_grouped("1,200,000", 2000000, &value) && value == 1200000);
+    cr_expect(money_parse_grouped("0", 10, &value) && value == 0);
+    static const char *const bad[] = {
+        "", ",", "1,20", "1200,000", ",000", "1,,000", "1,000 ", "-1", "2000001", "1.5", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        cr_expect(!money_parse_grouped(bad[i], 2000000, &value), "'%s'", bad[i]);
+}

@@ -56,8 +56,22 @@ Test(when, durations) {
     cr_expect(when_parse_duration("5m", &ms) && ms == 300000);
     cr_expect(when_parse_duration("1h", &ms) && ms == 3600000);
     cr_expect(when_parse_duration("500ms", &ms) && ms == 500);
+    cr_expect(when_parse_duration("90s", &ms) && ms == 90000);
+    cr_expect(when_parse_duration("5min", &ms) && ms == 300000);
+    cr_expect(when_parse_duration("1h30m", &ms) && ms == 5400000);
+    cr_expect(when_parse_duration("1h30min15s", &ms) && ms == 5415000);
+    cr_expect(when_parse_duration("1d", &ms) && ms == 86400000);
+    cr_expect(when_parse_duration("7d", &ms) && ms == 7 * 86400000);
+    cr_expect(when_parse_duration("49d17h2m47s295ms", &ms) && ms == UINT32_MAX);
+    static const char *const texts[] = {"1d", "1h30m", "500ms", "49d17h2m47s295ms", "5m"};
+    char text[WHEN_TEXT];
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        cr_assert(when_parse_duration(texts[i], &ms));
+        cr_expect_str_eq(when_format_duration(ms, text), texts[i]);
+    }
     cr_expect(when_parse_duration("4294967295ms", &ms) && ms == UINT32_MAX);
     static const char *const bad[] = {
-        "", "0", "-1", "s", "1d", "1.5h", "4294967296ms", "1194h", "99999999999999999999"};
+        "",    "0",  "-1", "s",  "50d", "1.5h",   "1h30",         "30m1h", "1m1min",
+        "1h ", "h1", "1x", "0s", "1hm", "10mins", "4294967296ms", "1194h", "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) cr_expect(!when_parse_duration(bad[i], &ms), "%s", bad[i]);
 }
