@@ -151,11 +151,13 @@ const char *cli_subject_text(const xinyi_subject *subject, char buffer[SUBJECT_T
 int cli_purpose(const cli *c, const char *text, unsigned usual, unsigned *out) {
     *out = text == NULL ? usual : purpose_find(text);
     if (*out != PURPOSE_NONE) return 0;
-    if (text == NULL) return cli_usage(c, "this scenario has no usual purpose: name one with --purpose");
+    if (text == NULL)
+        return cli_usage(c, "this scenario has no usual purpose: name one with --purpose; there are" CLI_PURPOSES);
     char near[SUGGEST_TEXT];
     suggest s = {.word = text};
     for (unsigned code = 1; code < PURPOSE_END; code++) suggest_offer(&s, purpose_name(code));
-    return cli_usage(c, "unknown purpose '%s'%s", text, suggest_text(&s, near));
+    return cli_usage(c, "unknown purpose '%s'%s%s there are" CLI_PURPOSES, text, suggest_text(&s, near),
+                     s.best == NULL ? ";" : "");
 }
 
 int cli_program(const cli *c, const char *text, unsigned *out) {

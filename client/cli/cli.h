@@ -5,6 +5,7 @@
 #ifndef XINYI_CLI_CLI_H
 #define XINYI_CLI_CLI_H
 
+#include "base/purpose.h"
 #include "base/subject.h"
 #include "client/cli/jout.h"
 #include "client/xinyi.h"
@@ -64,6 +65,9 @@ int cli_subject(const cli *c, const char *text, xinyi_subject *out);
 /* All of them, into an array that the caller frees; 0 or an exit code after a message. */
 int cli_subjects(const cli *c, int count, char **texts, xinyi_subject **out);
 const char *cli_subject_text(const xinyi_subject *subject, char buffer[SUBJECT_TEXT]);
+/* All purposes by name: " loan_review travel_service …", for help and messages. */
+#define CLI_PURPOSE_NAME(NAME, code, name, title) " " name
+#define CLI_PURPOSES PURPOSE_TABLE(CLI_PURPOSE_NAME)
 /* Purpose by name; `text` NULL gives `usual`. */
 int cli_purpose(const cli *c, const char *text, unsigned usual, unsigned *out);
 /* Guarantee program by name; NULL gives power. */

@@ -13,15 +13,24 @@
 #include <string.h>
 #include <unistd.h>
 
+/* base/purpose.h has them; here in two lines */
+#define PURPOSES_1 " loan_review, travel_service, power_trading, administrative_approval, volunteer_service,"
+#define PURPOSES_2 " data_maintenance, self_inquiry, supervision, benchmark"
+
 const char help_evaluate[] =
     "usage: xinyi evaluate --scenario NAME ID... [--purpose NAME] [--csv]\n"
     "       xinyi evaluate --scenario NAME --file FILE [--csv]\n"
     "\n"
     "Decides a scenario: loan, travel, power, approval, volunteer, or another that the policies define.\n"
-    "  --file FILE      ids, one a line; - is standard input. Ids that are not valid are reported with\n"
-    "                   their line, the rest goes on (exit status 4)\n"
+    "  --file FILE      ids, one a line; - is standard input\n"
     "  --csv            CSV on standard output; --json prints one object a line\n"
-    "  --purpose NAME   what the query is for; default: the scenario's own purpose\n"
+    "  --purpose NAME   what the query is for; default: the scenario's own, which the first five have. One of\n"
+    "                  " PURPOSES_1 "\n"
+    "                  " PURPOSES_2 "\n"
+    "Ids that are not valid are reported, the rest goes on (exit status 4). Of one subject the deciding row is told\n"
+    "(JSON: decided_by {table, row, because}); of many JSON has its number, row = table × 4096 + row, both counted "
+    "from\n"
+    "1: 4099 is the third row of the first table. xinyi explain tells everything.\n"
     "\n"
     "  xinyi evaluate --scenario loan uscc:91530000MA00TTT099\n"
     "  xinyi evaluate --scenario loan --file ids.txt --csv > decisions.csv\n"
@@ -30,6 +39,7 @@ const char help_evaluate[] =
 #define CHUNK 16384
 #define PAGE 1000 /* rows of one printed sheet */
 #define ID_LINE_MAX 256
+#define COMPLAINTS 20 /* about single lines, on stderr */
 
 typedef struct evaluation {
     cli *c;
@@ -39,8 +49,9 @@ typedef struct evaluation {
     xinyi_subject *subjects;
     xinyi_decision *decisions;
     size_t count; /* subjects waiting */
-    size_t done, failed;
+    size_t done, failed, complaints;
     sheet *page;
+    bool one; /* a single subject: the deciding row is told, too */
 } evaluation;
 
 static const sheet_column columns[] = {{.name = "subject"},
@@ -104,6 +115,47 @@ static void csv_line(evaluation *e, const char *subject, const xinyi_decision *d
     buf_deinit(&benefits);
 }
 
+/* The server's reasons for a decision of a single subject; NULL without any. */
+static json_t *reasons_of(const evaluation *e, const xinyi_subject *who, const xinyi_decision *d) {
+    const char *text;
+    json_error_t problem;
+    if (!e->one || d->status != 0 || xinyi_explain(e->c->x, e->scenario, e->purpose, who, &text) != 0) return NULL;
+    return json_loads(text, 0, &problem);
+}
+
+static const char *reason(const json_t *decided_by, const char *key) {
+    const char *text = json_string_value(json_object_get(decided_by, key));
+    return text != NULL ? text : "";
+}
+
+static void decided_by_json(const evaluation *e, const xinyi_subject *who, const xinyi_decision *d) {
+    jout *o = &e->c->out;
+    json_t *document = reasons_of(e, who, d);
+    const json_t *row = json_object_get(document, "decided_by");
+    if (json_is_object(row)) {
+        jout_object(o, "decided_by");
+        jout_string(o, "table", reason(row, "table"));
+        jout_string(o, "row", reason(row, "row"));
+        jout_string(o, "because", reason(row, "because"));
+        jout_end(o);
+    } else {
+        jout_null(o, "decided_by");
+    }
+    json_decref(document);
+}
+
+static void decided_by_pair(const evaluation *e, const xinyi_subject *who, const xinyi_decision *d, sheet *card) {
+    char text[512];
+    json_t *document = reasons_of(e, who, d);
+    const json_t *row = json_object_get(document, "decided_by");
+    if (json_is_object(row)) {
+        snprintf(text, sizeof text, "%s / %s%s%s", reason(row, "table"), reason(row, "row"),
+                 reason(row, "because")[0] != '\0' ? ": " : "", reason(row, "because"));
+        sheet_pair(card, "decided by", text);
+    }
+    json_decref(document);
+}
+
 static bool print_decision(evaluation *e, const xinyi_subject *who, const xinyi_decision *d) {
     char subject[SUBJECT_TEXT];
     cli_subject_text(who, subject);
@@ -111,6 +163,7 @@ static bool print_decision(evaluation *e, const xinyi_subject *who, const xinyi_
         jout_object(&e->c->out, NULL);
         jout_string(&e->c->out, "subject", subject);
         view_decision_json(&e->c->out, &e->names, e->scenario, d);
+        if (e->one) decided_by_json(e, who, d);
         jout_end(&e->c->out);
         jout_line(&e->c->out);
         return true;
@@ -138,14 +191,20 @@ static int flush(evaluation *e) {
 
 /* ------------------------------------------------------------------ a file of ids */
 
-static int bad_line(evaluation *e, const char *path, uint64_t line, const char *text, const char *why) {
+static void complain(evaluation *e, const char *path, uint64_t line, const char *text, const char *why) {
+    if (++e->complaints <= COMPLAINTS) cli_error(e->c, "%s:%llu: '%s': %s", path, (unsigned long long)line, text, why);
+    if (e->complaints == COMPLAINTS + 1) cli_error(e->c, "… and more, not shown (--json has them all)");
+}
+
+/* path NULL: an argument, about which was complained already. */
+static int bad_id(evaluation *e, const char *path, uint64_t line, const char *text, const char *why) {
     int code = flush(e); /* keeps the order */
     if (code != 0) return code;
     e->failed++;
-    cli_error(e->c, "%s:%llu: '%s': %s", path, (unsigned long long)line, text, why);
+    if (path != NULL) complain(e, path, line, text, why);
     if (!e->c->json) return 0;
     jout_object(&e->c->out, NULL);
-    jout_int(&e->c->out, "line", (int64_t)line);
+    if (path != NULL) jout_int(&e->c->out, "line", (int64_t)line);
     jout_string(&e->c->out, "subject", text);
     jout_string(&e->c->out, "status", xinyi_status_name(STATUS_BAD_SUBJECT));
     jout_string(&e->c->out, "error", why);
@@ -165,7 +224,7 @@ static int one_line(evaluation *e, const char *path, uint64_t line, char *text, 
     if (length > ID_LINE_MAX) text[length = ID_LINE_MAX] = '\0';
     subject_finding finding = subject_parse(text, length, e->c->today, &id);
     if (subject_verdict_is_error(finding.verdict))
-        return bad_line(e, path, line, text, subject_explain(&finding, text, why, sizeof why));
+        return bad_id(e, path, line, text, subject_explain(&finding, text, why, sizeof why));
     memcpy(e->subjects[e->count++].bytes, id.bytes, sizeof id.bytes);
     return e->count == CHUNK ? flush(e) : 0;
 }
@@ -195,7 +254,11 @@ static int evaluate_file(evaluation *e, const char *path) {
     free(text);
     if (!standard) fclose(f);
     if (code != 0) return code;
-    if (e->failed > 0) cli_error(e->c, "%zu decided, %zu not", e->done, e->failed);
+    if (e->complaints > 0)
+        cli_error(e->c, "%zu decided, %zu not, of which %zu %s not valid", e->done, e->failed, e->complaints,
+                  e->complaints == 1 ? "id is" : "ids are");
+    else if (e->failed > 0)
+        cli_error(e->c, "%zu decided, %zu not", e->done, e->failed);
     return cli_exit_of_many(e->done, e->failed);
 }
 
@@ -208,6 +271,7 @@ static int evaluate_one(evaluation *e) {
     sheet *card = sheet_card(2, e->c->color);
     sheet_pair(card, "subject", cli_subject_text(&e->subjects[0], subject));
     view_decision_card(e->c, card, &e->names, e->scenario, &e->decisions[0]);
+    decided_by_pair(e, &e->subjects[0], &e->decisions[0], card);
     bool ok = sheet_print(card);
     sheet_destroy(&card);
     return ok ? cli_exit_of(e->decisions[0].status) : cli_no_memory(e->c);
@@ -215,12 +279,18 @@ static int evaluate_one(evaluation *e) {
 
 static int evaluate_arguments(evaluation *e, int count, char **texts) {
     int code = 0;
+    e->one = count == 1;
     for (int i = 0; i < count && code == 0; i++) {
-        code = cli_subject(e->c, texts[i], &e->subjects[e->count]);
-        if (code == 0) e->count++;
+        char why[256];
+        subject_id id;
+        subject_finding finding = subject_parse(texts[i], strlen(texts[i]), e->c->today, &id);
+        if (subject_verdict_is_error(finding.verdict))
+            code = bad_id(e, NULL, 0, texts[i], subject_explain(&finding, texts[i], why, sizeof why));
+        else
+            memcpy(e->subjects[e->count++].bytes, id.bytes, sizeof id.bytes);
     }
     if (code != 0) return code;
-    if (count == 1 && !e->c->json && !e->csv) return evaluate_one(e);
+    if (e->one && !e->c->json && !e->csv) return evaluate_one(e);
     code = flush(e);
     return code != 0 ? code : cli_exit_of_many(e->done, e->failed);
 }
@@ -253,8 +323,9 @@ int command_evaluate(cli *c, int argc, char **argv) {
     if (file != NULL && first < argc) return cli_usage(c, "give ids or --file, not both");
     if (e.csv && c->json) return cli_usage(c, "--csv and --json exclude each other");
     xinyi_subject checked; /* mistakes are found before a connection is made */
-    for (int i = first; i < argc; i++)
-        if ((code = cli_subject(c, argv[i], &checked)) != 0) return code;
+    int bad = 0;
+    for (int i = first; i < argc; i++) bad += cli_subject(c, argv[i], &checked) != 0;
+    if (bad > 0 && bad == argc - first) return CLI_EXIT_USAGE;
     if ((code = cli_connect(c)) != 0 || (code = catalog_load(c, &e.names)) != 0) return code;
     code = catalog_scenario(c, &e.names, scenario, &e.scenario);
     if (code == 0) code = cli_purpose(c, purpose_text, e.scenario <= SCENARIO_VOLUNTEER ? e.scenario : 0, &e.purpose);

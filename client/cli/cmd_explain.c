@@ -1,6 +1,7 @@
 /* explain: the server's document of reasons. --json passes it through; for people it becomes a card and a table a
  * decision table, one line a tested cell. */
 #include "base/purpose.h"
+#include "base/status.h"
 #include "client/cli/catalog.h"
 #include "client/cli/command.h"
 #include "client/cli/money.h"
@@ -15,6 +16,8 @@ const char help_explain[] =
     "\n"
     "Why the decision comes out as it does: the row that decided, and every row with the cells that did (✓) and\n"
     "did not (✗) hold. Rows below the one that was used are left out unless --all.\n"
+    "--json is the server's document; the `value` of a cell is a string there whatever the field's type, as in CSV.\n"
+    "  --purpose NAME   what the query is for; default: the scenario's own (xinyi help evaluate lists them)\n"
     "\n"
     "  xinyi explain --scenario loan uscc:91530000MA00TTT099\n"
     "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --json | jq .decided_by\n";
@@ -195,6 +198,11 @@ static int explain(cli *c, const catalog *names, const char *scenario_text, cons
     if (code == 0) code = cli_purpose(c, purpose_text, scenario <= SCENARIO_VOLUNTEER ? scenario : 0, &asked_for);
     if (code != 0) return code;
     int result = xinyi_explain(c->x, scenario, asked_for, subject, &text);
+    if (result != 0 && status_classify((unsigned)result) == STATUS_CLASS_REFUSED) {
+        char who[SUBJECT_TEXT];
+        cli_error(c, "%s: %s", cli_subject_text(subject, who), xinyi_status_text(result));
+        return cli_exit_of(result);
+    }
     if (result != 0) return cli_failed(c, result);
     if (!c->json) return for_people(c, names, scenario, text, all);
     jout_raw(&c->out, NULL, text);

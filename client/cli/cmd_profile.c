@@ -1,4 +1,5 @@
 /* get, set and fields: profiles, by the schema of base/profile.h. */
+#include "base/division.h"
 #include "base/purpose.h"
 #include "client/cli/command.h"
 #include "client/cli/convert.h"
@@ -112,6 +113,9 @@ static int set_field(const cli *c, const char *assignment, profile *p, uint64_t 
     if (!convert_value(field, equals + 1, strlen(equals + 1), &value, why, sizeof why)) return cli_usage(c, "%s", why);
     if (profile_set(p, field, value) != STATUS_OK)
         return cli_usage(c, "%s: the value is outside the field's domain", word);
+    if (field->type == PROFILE_DIVISION && value != PROFILE_MISSING && division_find((uint32_t)value) == NULL)
+        cli_error(c, "warning: %s: %s is not among the divisions known here; it is stored all the same", word,
+                  equals + 1);
     *mask |= UINT64_C(1) << field->number;
     return 0;
 }

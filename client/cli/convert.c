@@ -1,6 +1,8 @@
 /* Member by member, so neither side depends on the other's layout. */
 #include "client/cli/convert.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +48,7 @@ void convert_from_client(const xinyi_profile *from, profile *to) {
 static void append(char *buffer, const char *text) { strncat(buffer, text, CONVERT_DOMAIN_TEXT - strlen(buffer) - 1); }
 
 const char *convert_domain(const profile_field *field, char buffer[CONVERT_DOMAIN_TEXT]) {
+    char first[CLOCK_DATE_TEXT], last[CLOCK_DATE_TEXT];
     buffer[0] = '\0';
     switch ((profile_type)field->type) {
     case PROFILE_NUMBER:
@@ -64,7 +67,11 @@ const char *convert_domain(const profile_field *field, char buffer[CONVERT_DOMAI
         }
         break;
     case PROFILE_FLAG: append(buffer, "true or false"); break;
-    case PROFILE_DAY: append(buffer, "YYYY-MM-DD"); break;
+    case PROFILE_DAY: /* day 0 means none */
+        snprintf(buffer, CONVERT_DOMAIN_TEXT, "a day YYYY-MM-DD from %s to %s",
+                 clock_format_day((int32_t)(field->min > 1 ? field->min : 1), first),
+                 clock_format_day((int32_t)field->max, last));
+        break;
     case PROFILE_DIVISION: append(buffer, "six digits"); break;
     case PROFILE_SECTOR: append(buffer, "a letter A to Z, or a letter and two digits"); break;
     }

@@ -9,7 +9,7 @@
 void convert_to_client(const profile *from, xinyi_profile *to);
 void convert_from_client(const xinyi_profile *from, profile *to);
 
-/* The domain of a field in words: "one of 差 中 良 优", "0 to 1000", "YYYY-MM-DD". Returns buffer. */
+/* The domain of a field in words: "one of 差 中 良 优", "0 to 1000". Returns buffer. */
 #define CONVERT_DOMAIN_TEXT 256
 const char *convert_domain(const profile_field *field, char buffer[CONVERT_DOMAIN_TEXT]);
 

@@ -293,6 +293,9 @@ s get $company --json
 is "set is there" "$(j '"\(.tax_grade) \(.market_grade) \(.negative_points) \(.since_day) \(.red_list) \(.version)"')" "A AA 3.5 2019-02-03 true $version"
 s set $company tax_grade=B --if-version 1; exits "an old version exits 1" 1; has "an old version is named" "$err" "has changed"
 s set $company tax_grade=A --if-version "$version"; exits "the right version" 0
+s set $company since_day=1969-12-31; exits "a day before 1970 exits 2" 2; has "a day before 1970 is explained" "$err" "from 1970-01-02 to 2149-06-06"
+s set $company division=999999; exits "an unknown division is accepted" 0; has "with a warning" "$err" "warning: division: 999999"
+s set $company division=530102; is "a known one without" "$err" ""
 s set uscc:51530300MJ00TE0572 form=foundation; exits "set of an unknown subject exits 1" 1; has "--create is offered" "$err" "--create"
 s set uscc:51530300MJ00TE0572 form=foundation --create; exits "set --create" 0
 s set uscc:51530300MJ00TE0572 form=foundation --if-version 0; exits "--if-version 0 of a known subject" 1
@@ -302,11 +305,21 @@ s evaluate --scenario loan $company; exits "evaluate exits 0" 0
 has "evaluate says the outcome" "$out" "granted"; has "evaluate says the amount" "$out" "¥3,000,000.00"; has "evaluate says benefits" "$out" "预授信 (pre_approval)"
 s evaluate --scenario loan $company --json
 is "evaluate as JSON" "$(j '"\(.subject) \(.status) \(.outcome) \(.benefits | join("+")) \(.amount_fen) \(.rate_bp) \(.row) \(.policy_version)"')" "$company ok granted pre_approval+fast_track 300000000 -30 4099 1"
+is "of one the deciding row is told" "$(j '.decided_by | "\(.table) \(.row) \(.because)"')" "eligibility L3 公共信用优"
+s evaluate --scenario loan $company; has "for people, too" "$out" "eligibility / L3: 公共信用优"
+s evaluate --scenario loan $company uscc:92530102MA00TTT173 --json; is "of many the row is a number" "$(jq -rs 'map("\(.row) \(has("decided_by"))") | join(" ")' <<<"$out")" "4099 false 4098 false"
+s evaluate --scenario loan uscc:1 $company nonsense --json; exits "good ids are decided, bad ones reported" 4
+is "in order" "$(jq -rs 'map("\(.subject) \(.status)") | join(" ")' <<<"$out")" "uscc:1 bad_subject $company ok nonsense bad_subject"
+has "all bad ids are reported" "$err" "'nonsense'"; has "not only the last" "$err" "'uscc:1'"
+s evaluate --scenario loan uscc:1 nonsense; exits "nothing but bad ids exits 2" 2
 s evaluate --scenario loan $company uscc:92530102MA00TTT173; exits "evaluate of two" 0; has "a table has both" "$out" "declined"
 s evaluate --scenario loan uscc:91110000600037341L; exits "evaluate of an unknown subject exits 1" 1; has "evaluate says why not" "$out" "no such subject"
 s evaluate --scenario lone $company; exits "unknown scenario exits 2" 2; has "unknown scenario gets a suggestion" "$err" "did you mean 'loan'?"
 s evaluate --scenario travel $company; exits "a scenario without policy exits 1" 1
 s evaluate --scenario loan --purpose nothing $company; exits "unknown purpose exits 2" 2
+purposes=$err; x help evaluate; for purpose in loan_review travel_service power_trading administrative_approval volunteer_service data_maintenance self_inquiry supervision benchmark; do
+  has "$purpose is listed in the message" "$purposes" " $purpose"; has "$purpose is listed in the help" "$out" " $purpose"
+done
 cut -d, -f1 "$dir/province.csv" >"$dir/ids.txt"
 s evaluate --scenario loan --file "$dir/ids.txt" --json; exits "a file of ids" 0
 is "every line is decided, in order" "$(jq -r .subject <<<"$out" | cmp - <(tail -n +2 "$dir/ids.txt") && echo same)" same
@@ -316,6 +329,9 @@ printf '%s\n\nnonsense\n%s\n' "$company" "id:53000019900101002X" >"$dir/some.txt
 timeout 60 "$xinyi" --server "$server" evaluate --scenario loan --file - --json <"$dir/some.txt" >"$dir/out" 2>"$dir/err"; code=$?; out=$(cat "$dir/out") err=$(cat "$dir/err")
 exits "bad ids in a file exit 4" 4; has "bad ids are named with their line" "$err" "standard input:3: 'nonsense'"
 is "bad ids are in the JSON, in order" "$(jq -rs 'map(.status) | join(" ")' <<<"$out")" "ok bad_subject unknown_subject"
+{ seq 1 300; echo $company; } >"$dir/bad.txt"; s evaluate --scenario loan --file "$dir/bad.txt"; exits "many bad ids exit 4" 4
+[ "$(wc -l <<<"$err")" -eq 22 ]; result "many bad ids take few lines" $?; has "and are counted" "$err" "1 decided, 300 not, of which 300 ids are not valid"
+s evaluate --scenario loan --file "$dir/bad.txt" --json; is "JSON has them all" "$(wc -l <<<"$out")" 301
 s evaluate --scenario loan --file "$dir/ids.txt"; [ "$code" -eq 0 ] && [ "$(grep -cE '^(id|uscc):' <<<"$out")" -eq 5000 ]; result "a file as tables" $?
 
 s explain --scenario loan $company; exits "explain exits 0" 0
@@ -323,7 +339,7 @@ has "explain says which row" "$out" "eligibility / L3: 公共信用优"; has "ex
 hasnt "rows behind the one that was used are left out" "$out" "L4"
 s explain --scenario loan $company --all; has "explain --all" "$out" "L4"
 s explain --scenario loan $company --json; is "explain as JSON" "$(j '"\(.decided_by.row) \(.outcome) \(.rows | length)"')" "L3 granted 4"
-s explain --scenario loan uscc:91110000600037341L; exits "explain of an unknown subject exits 1" 1
+s explain --scenario loan uscc:91110000600037341L; exits "explain of an unknown subject exits 1" 1; is "explain names the unknown subject" "$err" "xinyi explain: uscc:91110000600037341L: no such subject"
 s policy list; exits "policy list" 0; has "policy list names policies" "$out" "loan-test"
 s policy list --json; is "policy list as JSON" "$(j '.policies | map(.id) | join(" ")')" "loan-test power-test"
 
