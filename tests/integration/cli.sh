@@ -107,6 +107,14 @@ guarantee:
   unsecured_bp: {AAA: 800, AA: 500, A: 300, B: 0, C: 0}
   warn_percent: [80, 90, 100]
   reservation: {default: 300 s, max: 1 d}
+  tables:
+    - table: exemption
+      hit: first
+      inputs: [generator]
+      outputs: [exempt]
+      rows:
+        - {id: X1, when: {generator: "true"}, then: [true]}
+        - {id: X2, when: {}, then: [false]}
 examples:
   - name: open
     given: {retailer: true, market_grade: A}
@@ -157,7 +165,7 @@ is "fields are all there" "$(wc -l <<<"$out")" 36
 x id check uscc:91530000MA00TTT099; exits "id check of a valid number" 0
 x id check uscc:91530000MA00TTT098; exits "id check of a wrong number" 1
 
-x policy check "$dir/policy"; exits "policy check exits 0" 0; has "policy check sums up" "$out" "2 files, 2 policies, 2 tables, 6 rows, 2 examples"
+x policy check "$dir/policy"; exits "policy check exits 0" 0; has "policy check sums up" "$out" "2 files, 2 policies, 3 tables, 8 rows, 2 examples"
 x policy check "$dir/policy" --json; is "policy check as JSON" "$(j '"\(.ok) \(.errors) \(.policies)"')" "true 0 2"
 x policy test "$dir/policy"; exits "policy test exits 0" 0; has "policy test counts" "$out" "2 examples passed, 0 failed"
 x policy test "$dir/policy" --json; is "policy test as JSON" "$(jq -rs 'map(.ok) | @csv' <<<"$out")" "true,true"
@@ -404,6 +412,11 @@ s quota reserve $company --amount 5 --json; other=$(j .operation)
 s quota release "$other"; exits "release by the operation alone" 0
 s quota withdraw $company --instrument 2; exits "withdraw" 0
 s quota withdraw $company --instrument 2; exits "withdraw twice exits 1" 1
+s set $company generator=true; s quota show $company; has "exempt is said" "$out" "no guarantee is needed"; hasnt "without a required amount" "$out" "required"; hasnt "and an available one" "$out" "available"
+s quota check $company --amount 100亿; has "check of an exempt subject" "$out" "exempt: no guarantee is needed"
+s quota reserve $company --amount 100亿; has "reserve of an exempt subject" "$out" "exempt: no guarantee is needed"
+s quota release "$(sed -n 's/^operation *//p' <<<"$out")"; exits "and its release" 0
+s set $company generator=false
 s quota energy $company --retail-2m 9,000 --operation 000000000000000000000000000000ab; s quota energy $company --wholesale-2m 180,001
 s quota energy $company --retail-2m 9000 --operation 000000000000000000000000000000ab --json; is "energy is repeated as it was" "$(j '"\(.status) \(.repeated) \(.wholesale_2m_mwh)"')" "ok true 180000"
 s quota energy $company --retail-2m 7; s quota show $company --json; is "energy that is not named stays" "$(j '"\(.energy_12m_mwh) \(.retail_2m_mwh)"')" "1200000 7"
