@@ -38,8 +38,11 @@ typedef struct journal_options {
     bool unsynced;      /* for tests and bulk tools only: no fsync */
 } journal_options;
 
-/* Errors: LOCKED, CORRUPT, WRONG_CLUSTER, UNSUPPORTED_VERSION, IO_ERROR, NO_SPACE, NO_MEMORY; one line about it in
- * problem (may be NULL). */
+/* Errors: LOCKED, CORRUPT, WRONG_CLUSTER (or the directory holds files of somebody else), UNSUPPORTED_VERSION,
+ * IO_ERROR, NO_SPACE, NO_MEMORY, BAD_VALUE (the cluster's name), NOT_FOUND (no journal there, and no cluster name to
+ * make one); one line about it in problem (may be NULL). A process that has opened a journal must not go on in a fork:
+ * RocksDB's threads are not there. A reserve (min_free_bytes) under some 200 MiB is none: RocksDB writes that much
+ * behind a commit. */
 status journal_open(const journal_options *options, journal **out, char *problem, size_t room) MUST_CHECK;
 /* Flushes nothing that is not durable already; stops the fold thread. Accepts NULL. */
 void journal_close(journal **j);
