@@ -60,9 +60,10 @@ static bool open_partial(output *o, mode_t mode, bool *again, char *why) {
 
 static bool open_beside(output *o, mode_t mode, char *why) {
     bool again = true;
-    o->partial = malloc(strlen(o->place) + sizeof PARTIAL);
-    if (o->partial == NULL) return failed(why, "write", o->name);
-    strcpy(stpcpy(o->partial, o->place), PARTIAL);
+    if (asprintf(&o->partial, "%s" PARTIAL, o->place) < 0) {
+        o->partial = NULL;
+        return failed(why, "write", o->name);
+    }
     for (int tries = 0; again && tries < LOCK_TRIES; tries++) {
         if (o->fd >= 0) close(o->fd);
         o->fd = -1;

@@ -74,5 +74,6 @@ const char *when_format_duration(uint32_t ms, char buffer[WHEN_TEXT]) {
         n += (size_t)snprintf(buffer + n, WHEN_TEXT - n, "%u%s", ms / unit, units[i].name);
         ms %= unit;
     }
-    return n > 0 ? buffer : strcpy(buffer, "0s");
+    if (n == 0) snprintf(buffer, WHEN_TEXT, "0s");
+    return buffer;
 }
