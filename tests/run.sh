@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests and counts them. `tests/run.sh unit` the unit tests of the plain build; `tests/run.sh all` everything:
-#   unit tests            plain, address+undefined sanitizers, thread sanitizer
+#   unit tests            plain, address+undefined sanitizers; those with threads under the thread sanitizer
 #   tests/integration/*   scripts against real programs; each prints "ok NAME" / "not ok NAME" lines
 #   fuzz targets          FUZZ_SECONDS (5) each
 #   tidy                  format, forbidden functions, layers
@@ -30,13 +30,16 @@ build() { # name, make arguments
 # True if a sanitizer has something to say in a log.
 reported() { grep -qaE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error:' "$1"; }
 
-# Criterion prints "Synthesis: Tested: N | Passing: N | Failing: N | Crashing: N" at the end.
+# Criterion prints "Synthesis: Tested: N | Passing: N | Failing: N | Crashing: N" at the end. Programs run side by side, one
+# a core; their logs are read in order afterwards.
 run_units() { # name, directory of test programs
-  local name=$1 dir=$2 t log line ok bad
+  local name=$1 dir=$2 t log line ok bad code
+  find "$dir" -type f -name '*_test' | sort | NAME=$name LOGS=$logs xargs -P "$jobs" -I{} bash -c '
+    log=$LOGS/$NAME-$(basename "$(dirname "$1")")-$(basename "$1").log
+    timeout 300 "$1" --jobs 1 --color=never >"$log" 2>&1; echo $? >"$log.code"' _ {}
   for t in $(find "$dir" -type f -name '*_test' | sort); do
     log=$logs/$name-$(basename "$(dirname "$t")")-$(basename "$t").log
-    timeout 300 "$t" --jobs "$jobs" --color=never >"$log" 2>&1
-    local code=$?
+    code=$(cat "$log.code" 2>/dev/null || echo 99)
     line=$(grep -a 'Synthesis:' "$log" | tail -1)
     ok=$(sed -n 's/.*Passing: \([0-9]*\).*/\1/p' <<<"$line"); ok=${ok:-0}
     bad=$(sed -n 's/.*Failing: \([0-9]*\).*Crashing: \([0-9]*\).*/\1 \2/p' <<<"$line" | awk '{print $1+$2}'); bad=${bad:-0}
@@ -77,7 +80,7 @@ if [ "$what" = all ]; then
     run_units asan build/san-address-undefined/tests
     sanitized=address-undefined
   fi
-  if build thread SANITIZE=thread binaries units; then
+  if build thread SANITIZE=thread binaries units-threaded; then
     run_units tsan build/san-thread/tests
     sanitized="${sanitized:-} thread"
   fi
