@@ -53,6 +53,7 @@ static bool is_utf8(const char *text, size_t length) {
 
 /* NULL, or what to do about a file that is no text of ours. */
 static const char *not_text(const char *raw, size_t length) {
+    if (length == 0) return NULL; /* raw may be NULL then */
     if (length >= 2 && memcmp(raw, "\x1F\x8B", 2) == 0) return "the file is compressed: zcat FILE | xinyi import -";
     if (length >= 2 && memcmp(raw, "PK", 2) == 0 && memchr(raw, 0, length) != NULL)
         return "the file is a workbook or an archive: save it as CSV, in UTF-8";
