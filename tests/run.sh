@@ -55,17 +55,23 @@ run_units() { # name, directory of test programs
   done
 }
 
-run_script() { # name, script, VARIABLE=VALUE…
-  local name=$1 script=$2 log=$logs/integration-$1.log code ok bad; shift 2
-  env "$@" timeout 300 bash "$script" >"$log" 2>&1
-  code=$?
-  ok=$(grep -ac '^ok ' "$log"); bad=$(grep -ac '^not ok ' "$log")
-  [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-  [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ] && bad=1
-  passed=$((passed + ok))
-  if [ "$bad" -gt 0 ]; then
-    fail "integration $name ($log)" "$bad"; say "FAIL integration $name"; grep -a '^not ok ' "$log" | head; tail -5 "$log"
-  else say "ok   integration $name: $ok"; fi
+# Integration scripts, one a core: lines "NAME SCRIPT VARIABLE=VALUE…".
+run_scripts() {
+  local name log code ok bad
+  LOGS=$logs xargs -P "$jobs" -L1 bash -c '
+    log=$LOGS/integration-$1.log; script=$2; shift 2
+    env "$@" timeout 300 bash "$script" >"$log" 2>&1; echo $? >"$log.code"' _ <<<"$1"
+  for name in $(awk '{ print $1 }' <<<"$1"); do
+    log=$logs/integration-$name.log
+    code=$(cat "$log.code" 2>/dev/null || echo 99)
+    ok=$(grep -ac '^ok ' "$log"); bad=$(grep -ac '^not ok ' "$log")
+    [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ] && bad=1
+    passed=$((passed + ok))
+    if [ "$bad" -gt 0 ]; then
+      fail "integration $name ($log)" "$bad"; say "FAIL integration $name"; grep -a '^not ok ' "$log" | head; tail -5 "$log"
+    else say "ok   integration $name: $ok"; fi
+  done
 }
 
 # Sanitizers that report in a forked child must still fail the test.
@@ -84,15 +90,13 @@ if [ "$what" = all ]; then
     run_units tsan build/san-thread/tests
     sanitized="${sanitized:-} thread"
   fi
-  for script in tests/integration/*.sh; do
-    [ "$(basename "$script")" = lib.sh ] && continue
-    run_script "$(basename "$script" .sh)" "$script"
+  run_scripts "bench tests/integration/bench.sh" # alone: it looks at rates
+  scripts=$(ls tests/integration/*.sh | grep -vE '/(lib|bench).sh$' | sed -E 's|.*/(.*)\.sh$|\1 &|')
+  for san in ${sanitized:-}; do # the server under sanitizers, shorter
+    scripts+=$'\n'"server-$san tests/integration/server.sh XINYI_BUILD=build/san-$san SERVER_QUICK=1"
+    scripts+=$'\n'"crash-$san tests/integration/crash.sh XINYI_BUILD=build/san-$san CRASH_ROUNDS=3"
   done
-  # The server under sanitizers, shorter.
-  for san in ${sanitized:-}; do
-    run_script "server-$san" tests/integration/server.sh XINYI_BUILD=build/san-"$san" SERVER_QUICK=1
-    run_script "crash-$san" tests/integration/crash.sh XINYI_BUILD=build/san-"$san" CRASH_ROUNDS=3
-  done
+  run_scripts "$scripts"
   if FUZZ_SECONDS=${FUZZ_SECONDS:-5} tests/fuzz.sh >"$logs/fuzz.log" 2>&1; then
     n=$(grep -c '^ok ' "$logs/fuzz.log"); passed=$((passed + n)); say "ok   fuzz: $n targets"
   else
