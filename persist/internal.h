@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 /* A round of folding holds so much log in memory, give or take one group, and so many records. */
-#define FOLD_ROUND_BYTES ((size_t)64 << 20)
+#define FOLD_ROUND_BYTES ((size_t)32 << 20)
 #define FOLD_ROUND_RECORDS ((size_t)2 << 20)
 /* Up to so many bytes of a table a round they are plain puts; a sorted file above. */
 #define FOLD_PUT_BYTES ((size_t)2 << 20)
