@@ -15,8 +15,8 @@ const char *status_text(unsigned code) {
 }
 
 const char *status_name(unsigned code) {
-    /* Lower-cased once per thread and call site would need state; the names are few, so they are spelt by the
-     * preprocessor in upper case and folded here into a per-thread buffer. */
+    /* The table spells names in upper case, as the enum needs them; they are folded here into a buffer of the thread.
+     */
     const char *upper = NULL;
     switch (code) {
 #define X(name, number, class, text)                                                                                   \

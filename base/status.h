@@ -101,8 +101,8 @@ typedef enum status_class {
 /* A status that the caller must look at. */
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* Lower-case name as on the wire's JSON ("limit_exceeded"); "status_N" never happens: unknown codes give
- * "unknown_status". */
+/* Lower-case name as in JSON ("limit_exceeded"), "unknown_status" for a code of no row; valid until the thread's next
+ * call. */
 const char *status_name(unsigned code);
 /* The text of a code, for people. */
 const char *status_text(unsigned code);
