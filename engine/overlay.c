@@ -85,7 +85,3 @@ void overlay_clear(overlay *o) {
     for (uint32_t i = 0; i < o->count; i++) o->slots[o->places[i]] = 0;
     o->count = 0;
 }
-
-size_t overlay_bytes(const overlay *o) {
-    return o->capacity * (o->item_size + sizeof *o->hashes + sizeof *o->places + 2 * sizeof *o->slots);
-}

@@ -32,7 +32,6 @@ void *overlay_add(overlay *o, uint64_t hash);
 /* Takes back the last addition. */
 void overlay_drop_last(overlay *o);
 void overlay_clear(overlay *o);
-size_t overlay_bytes(const overlay *o); /* memory in use */
 
 static inline void *overlay_at(const overlay *o, uint32_t index) { return o->items + index * o->item_size; }
 

@@ -202,5 +202,4 @@ bool table_cell(const table *t, unsigned row, unsigned column, const profile *p)
     return bits[row / 64] >> (row % 64) & 1;
 }
 
-unsigned table_rows(const table *t) { return t->rows; }
 unsigned table_words(const table *t) { return t->words; }

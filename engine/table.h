@@ -20,7 +20,6 @@ size_t table_bytes(const table_plan *plan);
 /* Compiles into table_bytes of zeroed memory aligned to 64; returns it. The plan is not needed any more. */
 const table *table_build(const table_plan *plan, void *memory);
 
-unsigned table_rows(const table *t);
 /* 64-bit words of a set of rows. */
 unsigned table_words(const table *t);
 

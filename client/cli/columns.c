@@ -11,19 +11,12 @@
 #include <string.h>
 
 static const struct {
-    const char *name, *title;
+    const char *name;
 } accounts[] = {
-#define X(NAME, name, title) {name, title},
+#define X(NAME, name, title) {name},
     COLUMNS_ACCOUNT(X)
 #undef X
 };
-
-const char *columns_account_name(unsigned account) {
-    return account < COLUMNS_ACCOUNT_COUNT ? accounts[account].name : NULL;
-}
-const char *columns_account_title(unsigned account) {
-    return account < COLUMNS_ACCOUNT_COUNT ? accounts[account].title : NULL;
-}
 
 static const char *const kinds[] = {NULL, "deposit", "bond", "group_guarantee"};
 

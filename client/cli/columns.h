@@ -37,8 +37,6 @@ typedef enum columns_account {
         COLUMNS_ACCOUNT_COUNT
 } columns_account;
 #define COLUMNS_ENERGIES 4
-const char *columns_account_name(unsigned account); /* NULL beyond the last */
-const char *columns_account_title(unsigned account);
 
 #define COLUMNS_DEPOSIT_ID 1
 #define COLUMNS_BOND_ID 2
