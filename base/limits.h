@@ -41,6 +41,19 @@
 #define LIMIT_POLICY_COMPILED_BYTES (64u << 20) /* decision tables of one set */
 #define LIMIT_POLICY_FINDINGS 500               /* findings of one load that are told; more are only counted */
 
+/* credit: records, commitments, service, lists, sources */
+#define LIMIT_DOSSIER_ITEMS 4096       /* items of one subject's dossier */
+#define LIMIT_DOSSIERS (64u << 20)     /* subjects with a dossier: address space, not memory */
+#define LIMIT_SOURCES 255              /* sources of data, 1..255; 0 is the base */
+#define LIMIT_RECORD_TYPES 1024        /* of the catalogue */
+#define LIMIT_THRESHOLDS 32            /* of points */
+#define LIMIT_LISTS 8                  /* red list, serious list, … */
+#define LIMIT_MATTERS 1024             /* matters for which commitments are taken */
+#define LIMIT_AREAS 1024               /* named parks and communities */
+#define LIMIT_AREA_SUBJECTS (1u << 18) /* subjects named one by one, in all areas */
+#define LIMIT_CALENDAR_DAYS 4096       /* holidays and shifted working days */
+#define LIMIT_EVALUATION_INPUTS 32     /* of one scorecard */
+
 /* ledger */
 #define LIMIT_INSTRUMENTS 8                        /* instruments of one account */
 #define LIMIT_AMOUNT_FEN INT64_C(1000000000000000) /* 10 trillion yuan in fen: sums of 8 instruments stay in int64 */
@@ -53,6 +66,6 @@
 
 static_assert(LIMIT_RECORD_BYTES < LIMIT_GROUP_BYTES, "a record fits into a group");
 static_assert(LIMIT_POLICY_ROWS < 1 << 12 && LIMIT_POLICY_TABLES < 1 << 4, "a row's number fits decision.row");
-static_assert(LIMIT_ENTRIES_MAX * 80 + 32 <= LIMIT_FRAME_MAX, "a full batch of the largest write entry fits a frame");
+static_assert(LIMIT_ENTRIES_MAX * 160 + 32 <= LIMIT_FRAME_MAX, "a full batch of the largest write entry fits a frame");
 
 #endif

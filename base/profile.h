@@ -69,14 +69,18 @@ typedef enum profile_form {
 #define PROFILE_ROLE_GENERATOR (1u << 1) /* 发电企业 */
 #define PROFILE_ROLE_USER (1u << 2)      /* 电力用户 */
 
-#define PROFILE_FLAG_RED_LIST (1u << 0)        /* 守信红名单 */
-#define PROFILE_FLAG_SERIOUS_LIST (1u << 1)    /* 严重失信主体名单 */
-#define PROFILE_FLAG_GAPS_BARRED (1u << 2)     /* barred from 容缺受理 */
-#define PROFILE_FLAG_OBSERVED (1u << 3)        /* under observation of negative behaviour */
-#define PROFILE_FLAG_SUSPENDED (1u << 4)       /* suspended from the power market */
-#define PROFILE_FLAG_ARREARS (1u << 5)         /* arrears within 12 months */
-#define PROFILE_FLAG_LATE_SETTLEMENT (1u << 6) /* a late settlement within 12 months */
-#define PROFILE_FLAG_CONSENT_LOAN (1u << 16)   /* authorisations of a natural person, by scenario */
+#define PROFILE_FLAG_RED_LIST (1u << 0)         /* 守信红名单 */
+#define PROFILE_FLAG_SERIOUS_LIST (1u << 1)     /* 严重失信主体名单 */
+#define PROFILE_FLAG_GAPS_BARRED (1u << 2)      /* barred from 容缺受理 */
+#define PROFILE_FLAG_OBSERVED (1u << 3)         /* under observation of negative behaviour */
+#define PROFILE_FLAG_SUSPENDED (1u << 4)        /* suspended from the power market */
+#define PROFILE_FLAG_ARREARS (1u << 5)          /* arrears within 12 months */
+#define PROFILE_FLAG_LATE_SETTLEMENT (1u << 6)  /* a late settlement within 12 months */
+#define PROFILE_FLAG_VOLUNTEER_BARRED (1u << 7) /* falsified service: no volunteer benefits for a time */
+#define PROFILE_FLAG_NOTICED (1u << 8)          /* points reached the threshold of a notice (负面行为提示) */
+#define PROFILE_FLAG_GRADED_DOWN (1u << 9)      /* points or a record cost one grade */
+#define PROFILE_FLAG_NO_EXEMPTION (1u << 10)    /* a record blocks exemption from the guarantee */
+#define PROFILE_FLAG_CONSENT_LOAN (1u << 16)    /* authorisations of a natural person, by scenario */
 #define PROFILE_FLAG_CONSENT_TRAVEL (1u << 17)
 #define PROFILE_FLAG_CONSENT_POWER (1u << 18)
 #define PROFILE_FLAG_CONSENT_APPROVAL (1u << 19)
@@ -137,9 +141,16 @@ typedef enum profile_type {
     X(32, slot_1, slots[0], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标1")                                                 \
     X(33, slot_2, slots[1], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标2")                                                 \
     X(34, slot_3, slots[2], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标3")                                                 \
-    X(35, slot_4, slots[3], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标4")
+    X(35, slot_4, slots[3], PROFILE_SCORE, 0, 0, 65534, 1, 0, "指标4")                                                 \
+    X(36, volunteer_barred, flags, PROFILE_FLAG, PROFILE_FLAG_VOLUNTEER_BARRED, 0, 1, 1, 0, "志愿服务激励资格中止")    \
+    X(37, noticed, flags, PROFILE_FLAG, PROFILE_FLAG_NOTICED, 0, 1, 1, 0, "负面行为提示")                              \
+    X(38, graded_down, flags, PROFILE_FLAG, PROFILE_FLAG_GRADED_DOWN, 0, 1, 1, 0, "降一级使用")                        \
+    X(39, no_exemption, flags, PROFILE_FLAG, PROFILE_FLAG_NO_EXEMPTION, 0, 1, 1, 0, "不得免除保证")
 
-/* composite_* are computed from an evaluation policy once one is active; until then sources may write them. */
+/* Where values come from (engine/credit.h): what sources write are claims; the profile holds the claims that win, and
+ * on top of them what records, commitments, service and lists add: flags are set by either, points, minutes and
+ * commitments are sums of both. composite_* are computed once an evaluation policy is active; until then sources may
+ * write them. */
 
 enum {
 #define X(number, name, member, type, bit, min, max, writable, ordered, title) FIELD_##name = (number),

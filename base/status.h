@@ -67,6 +67,27 @@
     X(NOT_COVERED, 157, REFUSED, "the program does not cover this subject's market role")                              \
     X(INSTRUMENT_EXISTS, 158, REFUSED, "the account holds an instrument with this id already")                         \
     X(BAD_TTL, 159, REFUSED, "the time to live is not within the policy's limits")                                     \
+    /* refused: reports about behaviour, commitments, service, lists */                                                \
+    X(UNKNOWN_SOURCE, 160, REFUSED, "no such source of data, or it may not report this")                               \
+    X(UNKNOWN_RECORD_TYPE, 161, REFUSED, "the catalogue has no such type")                                             \
+    X(REPORT_REUSED, 162, REFUSED, "the source used this id for other content")                                        \
+    X(UNKNOWN_TARGET, 163, REFUSED, "the source has reported nothing with this id about this subject")                 \
+    X(ALREADY_ENDED, 164, REFUSED, "it was repaired, reversed or ended before")                                        \
+    X(IMPLAUSIBLE, 165, REFUSED, "more service on one day than is plausible")                                          \
+    X(TOO_EARLY, 166, REFUSED, "the minimum period has not passed yet")                                                \
+    X(DOSSIER_FULL, 167, REFUSED, "the subject's dossier holds as many items as it can")                               \
+    X(BARRED, 168, REFUSED, "the subject is barred from acceptance with gaps")                                         \
+    X(BAD_DAY, 169, REFUSED, "the day is missing, too long ago or in the future")                                      \
+    X(WRONG_STATE, 170, REFUSED, "the commitment is not in a state that allows this")                                  \
+    X(UNKNOWN_BENEFIT, 171, REFUSED, "the scenario has no such benefit")                                               \
+    X(SERIOUS_LISTED, 172, REFUSED, "the subject is on the serious-dishonesty list")                                   \
+    X(NOT_QUALIFIED, 173, REFUSED, "the subject does not meet the list's conditions")                                  \
+    /* refused: policies, receipts, commands */                                                                        \
+    X(BAD_RECEIPT, 174, REFUSED, "the receipt is damaged or not one of this system")                                   \
+    X(UNKNOWN_POLICY, 175, REFUSED, "no policy set with this version or hash is kept")                                 \
+    X(UNKNOWN_DRAFT, 176, REFUSED, "no such draft of a policy set was uploaded on this connection")                    \
+    X(BAD_COMMAND, 177, REFUSED, "the command cannot be understood")                                                   \
+    X(UNKNOWN_JOB, 178, REFUSED, "no such job is known")                                                               \
     X(POLICY_INVALID, 180, REFUSED, "the policy has errors")                                                           \
     /* fate unknown */                                                                                                 \
     X(OUTCOME_UNKNOWN, 200, UNKNOWN, "the outcome is not known, ask by operation id")                                  \

@@ -240,12 +240,14 @@ void engine_quota(const engine *e, const quota_request *requests, size_t n, poli
 
 /* ------------------------------------------------------------------ single records and walks */
 
-bool engine_profile(const engine *e, const subject_id *subject, profile *out) {
+bool engine_profile(const engine *e, const subject_id *subject, policy_moment at, profile *out) {
+    (void)at;
     return store_read(e->subjects, subject, out);
 }
 
-size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, profile *out,
-                       bool *found) {
+size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, policy_moment at,
+                       profile *out, bool *found) {
+    (void)at;
     return store_read_batch(e->subjects, subjects, stride, n, out, sizeof *out, found);
 }
 
@@ -255,7 +257,9 @@ bool engine_account(const engine *e, const subject_id *subject, unsigned program
     return store_read(e->accounts, &key, out);
 }
 
-size_t engine_scan_profiles(const engine *e, store_cursor *cursor, profile *out, store_cursor *after, size_t max) {
+size_t engine_scan_profiles(const engine *e, store_cursor *cursor, policy_moment at, profile *out, store_cursor *after,
+                            size_t max) {
+    (void)at;
     return store_scan(e->subjects, cursor, out, after, max);
 }
 

@@ -12,15 +12,26 @@
  * needs.
  *
  * Expiry: a reservation past its time is released by the next transaction before anything else (txn_begin), and a
- * commit of it is refused, so what is decided is exact whatever the sweep's delay. */
+ * commit of it is refused, so what is decided is exact whatever the sweep's delay.
+ *
+ * Profiles change with time too: records end, points decay, listings run out. A profile knows its next day of change; a
+ * reader that meets one that is due derives the current answer from the dossier (engine/credit.h) instead of serving a
+ * stale one, and the writer works through due profiles in small portions (txn_sweep). So every function below that
+ * hands out profiles takes the moment. */
 #ifndef XINYI_ENGINE_ENGINE_H
 #define XINYI_ENGINE_ENGINE_H
 
 #include "base/buf.h"
 #include "engine/change.h"
+#include "engine/credit.h"
+#include "engine/dossier.h"
+#include "engine/effect.h"
 #include "engine/ledger.h"
 #include "engine/policy.h"
+#include "engine/policy_archive.h"
+#include "engine/report.h"
 #include "engine/store.h"
+#include "engine/tally.h"
 
 typedef struct engine engine;
 
@@ -61,9 +72,18 @@ static_assert(sizeof(decision_request) == 16, "as on the wire");
  * BAD_PURPOSE, BAD_ENTRY (flags), UNKNOWN_SUBJECT, UNKNOWN_SCENARIO, NOT_EFFECTIVE, OUT_OF_SCOPE. */
 void engine_decide(const engine *e, const decision_request *requests, size_t n, policy_moment at, decision *out);
 
-/* [reader] Copies a profile; false if unknown. */
-bool engine_profile(const engine *e, const subject_id *subject, profile *out);
-size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, profile *out, bool *found);
+/* [reader] The same, counting what was decided in the thread's own tally (NULL: as engine_decide) and, while a shadow
+ * is set, deciding by it too. */
+void engine_decide_tallied(const engine *e, const decision_request *requests, size_t n, policy_moment at, tally *t,
+                           decision *out);
+
+/* [reader] Copies a profile as it is at the moment; false if unknown. */
+bool engine_profile(const engine *e, const subject_id *subject, policy_moment at, profile *out);
+size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, policy_moment at,
+                       profile *out, bool *found);
+/* [reader] Profile and dossier that belong together; *d is NULL if nothing was reported, and valid until the thread's
+ * next rcu_pass. */
+bool engine_dossier(const engine *e, const subject_id *subject, policy_moment at, profile *p, const dossier **d);
 
 typedef struct quota_request {
     subject_id subject;
@@ -82,15 +102,34 @@ void engine_quota(const engine *e, const quota_request *requests, size_t n, poli
 bool engine_account(const engine *e, const subject_id *subject, unsigned program, account *out);
 
 /* [reader] Walks. Cursors as store.h. */
-size_t engine_scan_profiles(const engine *e, store_cursor *cursor, profile *out, store_cursor *after, size_t max);
+size_t engine_scan_profiles(const engine *e, store_cursor *cursor, policy_moment at, profile *out, store_cursor *after,
+                            size_t max);
 size_t engine_scan_accounts(const engine *e, store_cursor *cursor, account *out, store_cursor *after, size_t max);
 
 /* [reader] The active policy set; valid until the thread's next rcu_pass. */
 const policy_set *engine_policy(const engine *e);
+/* [reader] The candidate that is evaluated beside it on live traffic, NULL if none; same validity. */
+const policy_set *engine_shadow(const engine *e);
+/* [writer] Sets (owned by the engine from here on) or, with NULL, ends the shadow. Not durable: a restart ends it. */
+void engine_set_shadow(engine *e, policy_set *candidate);
+
+/* [writer] Every set that was ever active. */
+const policy_archive *engine_archive(const engine *e);
+/* [writer] Effect totals as published. */
+const effects *engine_effects(const engine *e);
+
+/* [writer] How far the sweep is: subjects that are due today, or, after new credit rules, the whole population. */
+typedef struct sweep_progress {
+    bool everybody;       /* new rules: every profile is evaluated again */
+    uint64_t done, total; /* total 0: nothing to do */
+    uint64_t changed;     /* profiles that came out different, in this round */
+} sweep_progress;
+void engine_sweep_progress(const engine *e, sweep_progress *out);
 
 typedef struct engine_stats {
     store_stats subjects, accounts;
     size_t operations, open_reservations;
+    size_t dossiers, dossier_items;
     size_t memory_bytes; /* of all of the above, as allocated */
     uint32_t policy_version;
 } engine_stats;
@@ -123,7 +162,7 @@ void txn_begin(txn *t, int64_t now_ms);
 /* A profile write: fields of `mask` are taken from `fields`, the rest kept (or missing, if the subject is new). */
 typedef struct profile_put {
     uint64_t mask;
-    uint32_t flags;            /* PUT_* */
+    uint32_t flags;            /* PUT_*; the source's number in the upper 16 bits */
     uint32_t expected_version; /* with PUT_IF_VERSION */
     profile fields;            /* fields.id names the subject */
 } profile_put;
@@ -132,6 +171,7 @@ static_assert(sizeof(profile_put) == 80, "as on the wire");
 #define PUT_UPDATE (1u << 1)     /* refuse UNKNOWN_SUBJECT if it is not */
 #define PUT_IF_VERSION (1u << 2) /* refuse VERSION_CONFLICT unless its version is expected_version */
 #define PUT_FLAGS (PUT_CREATE | PUT_UPDATE | PUT_IF_VERSION)
+#define PUT_SOURCE_SHIFT 16 /* 0: the base, the province's own platform, whose values cost no dossier */
 
 /* OK with the new version (unchanged if nothing changed), or in this order BAD_ENTRY (unknown or contradicting flags:
  * PUT_CREATE with one of the others), BAD_FIELD (a field that is unknown or that sources may not write), BAD_SUBJECT
@@ -139,6 +179,24 @@ static_assert(sizeof(profile_put) == 80, "as on the wire");
  * field `form`: with the fields merged it would not fit the id, profile_form_fits); or NO_MEMORY, CAPACITY. The
  * profile's own validity is the decoder's to check. */
 status txn_put(txn *t, const profile_put *put, uint32_t *version);
+
+/* With a source the fields become claims: which of several sources' values wins is decided by priority, then by the day
+ * of the data (`data_day` if it is in the mask, else today), see credit_winner. Further refusals, after BAD_FIELD:
+ * UNKNOWN_SOURCE; BAD_FIELD also for a field that this source may not write; DOSSIER_FULL. A field of the mask that is
+ * missing in `fields` withdraws the source's claim to it. The version is unchanged if neither the profile nor the
+ * claims changed. */
+
+/* Executes a report; the checks and their order are in engine/report.h. The return is OK unless it was not executed
+ * (NO_MEMORY, CAPACITY). */
+status txn_report(txn *t, const report *r, report_result *result);
+
+/* Derives again what is due at the group's moment (and, after new credit rules, everybody), at most `budget` profiles
+ * looked at; changes go into the group. Also erases what has been kept long enough. False when there is nothing left to
+ * do today. The position counts only once the group is published. */
+bool txn_sweep(txn *t, size_t budget);
+
+/* Adds to the effect totals: what a tally has collected. NO_MEMORY: nothing is added. */
+status txn_effect(txn *t, unsigned month, unsigned scenario, uint32_t division, const effect_counts *added);
 
 /* Warms the caches for operations that are about to be executed: their misses overlap instead of following each other,
  * which makes a frame of many operations nearly twice as fast. Changes nothing; any n, though few at a time (some
@@ -159,6 +217,8 @@ status txn_outcome(txn *t, const operation_id *id, operation_entry *out);
  * owns the set from here on, whatever becomes of the transaction. VERSION_CONFLICT unless its version is higher than
  * every stored one; TOO_LARGE over LIMIT_RECORD_BYTES; NO_MEMORY. */
 status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count);
+/* As txn_activate for a set whose texts are those of an archived version. */
+status txn_rollback(txn *t, policy_set *set, uint32_t version);
 
 /* Appends the group's post-images (engine/change.h) to `to`. Reserves what publishing needs. An empty group appends
  * nothing. NO_MEMORY, CAPACITY: abort. */

@@ -80,6 +80,24 @@ typedef uint64_t store_cursor;
  * not NULL, after[i] is the cursor that continues behind record i. Returns how many; 0 means the walk is over. */
 size_t store_scan(const store *s, store_cursor *cursor, void *out, store_cursor *after, size_t max);
 
+/* A snapshot: the records as they are at one moment, walked while the writer goes on. The writer keeps a copy of what
+ * it overwrites or adds in parts that have not been walked yet, so memory follows the changes made meanwhile; beyond
+ * max_changes the snapshot is spoilt and says so. One at a time a store.
+ *
+ * The walk is cut into `store_snapshot_parts` parts, each walked by one thread; parts may be walked by different
+ * threads at once. */
+typedef struct store_snapshot store_snapshot;
+/* [writer] OVERLOADED if there is one already, NO_MEMORY. */
+status store_snapshot_begin(store *s, uint32_t max_changes, store_snapshot **out) MUST_CHECK;
+unsigned store_snapshot_parts(const store_snapshot *n);
+/* [reader] Copies up to `max` records of a part from *cursor (0 starts) on. 0: the part is over. */
+size_t store_snapshot_scan(store_snapshot *n, unsigned part, store_cursor *cursor, void *out, size_t max);
+/* [reader] One record as it was; false if there was none. Works for parts that have been walked already too. */
+bool store_snapshot_read(store_snapshot *n, const subject_id *key, void *out);
+bool store_snapshot_spoilt(const store_snapshot *n); /* any thread */
+/* [writer] No reader may be inside; frees it. */
+void store_snapshot_end(store *s, store_snapshot **n);
+
 typedef struct store_stats {
     size_t records;
     size_t arena_bytes; /* memory committed for records */

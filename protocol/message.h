@@ -26,12 +26,19 @@
     X(GET, 18, "get", 16, 72, LIMIT_ENTRIES_MAX, 0)                                                                    \
     X(PUT, 19, "put", 80, 8, LIMIT_ENTRIES_MAX, 1)                                                                     \
     X(SCAN, 20, "scan", 16, 72, 1, 0)                                                                                  \
+    X(RECEIPT, 21, "receipt", 16, 168, 1024, 0)                                                                        \
+    X(SCORECARD, 22, "scorecard", 16, 0, 64, 0)                                                                        \
     X(QUOTA_SHOW, 32, "quota_show", 24, 144, LIMIT_ENTRIES_MAX, 0)                                                     \
     X(QUOTA_CHECK, 33, "quota_check", 24, 48, LIMIT_ENTRIES_MAX, 0)                                                    \
     X(QUOTA_OPERATE, 34, "quota_operate", 64, 48, LIMIT_ENTRIES_MAX, 1)                                                \
     X(QUOTA_OUTCOME, 35, "quota_outcome", 16, 136, LIMIT_ENTRIES_MAX, 1)                                               \
     X(QUOTA_SCAN, 36, "quota_scan", 16, 392, 1, 0)                                                                     \
-    X(QUOTA_ACCOUNT, 37, "quota_account", 24, 392, 1024, 0)
+    X(QUOTA_ACCOUNT, 37, "quota_account", 24, 392, 1024, 0)                                                            \
+    X(REPORT, 48, "report", 160, 16, LIMIT_ENTRIES_MAX, 1)                                                             \
+    X(DOSSIER, 49, "dossier", 24, 0, 64, 0)                                                                            \
+    X(LIST, 50, "list", 24, 168, 1, 0)                                                                                 \
+    X(UPLOAD, 64, "upload", 0, 0, 1, 0)                                                                                \
+    X(COMMAND, 65, "command", 0, 0, 1, 0)
 
 typedef enum message_type {
 #define X(name, type, text, request, reply, max, write) MESSAGE_##name = (type),
@@ -209,6 +216,70 @@ typedef struct wire_account_reply {
     WIRE_ACCOUNT_MEMBERS;
 } wire_account_reply;
 WIRE_ASSERT(wire_account_reply, 392);
+
+typedef struct wire_receipt {
+    uint16_t status;
+    uint8_t zero[6];
+    uint8_t receipt[160]; /* zero unless the decision was made */
+} wire_receipt;
+WIRE_ASSERT(wire_receipt, 168);
+
+typedef struct wire_report {
+    uint8_t id[16];
+    subject_id subject;
+    uint8_t kind, purpose;
+    uint16_t source, type, day, until, zero16;
+    uint32_t value, zero32;
+    uint8_t target[16];
+    uint8_t text[96];
+} wire_report;
+WIRE_ASSERT(wire_report, 160);
+
+typedef struct wire_report_reply {
+    uint16_t status, flags;
+    uint32_t version, number;
+    uint16_t until, zero;
+} wire_report_reply;
+WIRE_ASSERT(wire_report_reply, 16);
+
+typedef struct wire_dossier {
+    subject_id subject;
+    uint8_t part, purpose; /* DOSSIER_* below */
+    uint16_t flags;
+    uint32_t from, max; /* items: the first number, and how many at most; 0: the limit */
+} wire_dossier;
+WIRE_ASSERT(wire_dossier, 24);
+enum {
+    WIRE_DOSSIER_ALL = 0,
+    WIRE_DOSSIER_RECORDS,
+    WIRE_DOSSIER_COMMITMENTS,
+    WIRE_DOSSIER_SERVICE,
+    WIRE_DOSSIER_LISTINGS,
+    WIRE_DOSSIER_SOURCES,
+    WIRE_DOSSIER_USES,
+    WIRE_DOSSIER_END
+};
+
+typedef struct wire_list {
+    uint64_t cursor;
+    uint32_t max;
+    uint16_t list;
+    uint8_t purpose, zero;
+    uint64_t flags; /* reserved */
+} wire_list;
+WIRE_ASSERT(wire_list, 24);
+
+typedef struct wire_list_reply {
+    uint64_t cursor;
+    subject_id subject; /* zero: nobody more in this stretch of the walk, go on from cursor */
+    uint32_t division;
+    uint16_t source, from_day, until_day; /* 0: not known, no end */
+    uint8_t form, zero;
+    uint32_t zero32[2];
+    uint8_t text[32]; /* document reference */
+    uint8_t name[96];
+} wire_list_reply;
+WIRE_ASSERT(wire_list_reply, 168);
 
 /* HELLO, both directions. Strings point into the decoded body. */
 typedef struct hello {

@@ -63,7 +63,7 @@ static void run_gets(worker *w) {
     lookup_batch *b = w->batch;
     profile found[LIMIT_BATCH];
     bool present[LIMIT_BATCH];
-    engine_profiles(w->server->engine, &b->gets[0].subject, sizeof b->gets[0], b->count, found, present);
+    engine_profiles(w->server->engine, &b->gets[0].subject, sizeof b->gets[0], b->count, w->at, found, present);
     for (unsigned i = 0; i < b->count; i++) {
         const wire_get *asked = &b->gets[i];
         wire_profile reply = {.status = (uint16_t)message_entry_status(MESSAGE_GET, asked)};
@@ -174,7 +174,7 @@ static void show_quotas(connection *c, const frame_view *f) {
 }
 
 /* The account's bytes go straight into the reply; a subject is looked for only where there is none. */
-static status account_reply(const engine *e, const wire_quota *asked, uint8_t *to) {
+static status account_reply(const engine *e, const wire_quota *asked, policy_moment at, uint8_t *to) {
     account found;
     profile p;
     status s = message_entry_status(MESSAGE_QUOTA_ACCOUNT, asked);
@@ -183,7 +183,7 @@ static status account_reply(const engine *e, const wire_quota *asked, uint8_t *t
     if (!subject_is_valid(&asked->subject)) return STATUS_BAD_SUBJECT;
     if (asked->program == 0 || asked->program > PROGRAM_MAX) return STATUS_UNKNOWN_PROGRAM;
     if (!engine_account(e, &asked->subject, asked->program, &found))
-        return engine_profile(e, &asked->subject, &p) ? STATUS_NO_ACCOUNT : STATUS_UNKNOWN_SUBJECT;
+        return engine_profile(e, &asked->subject, at, &p) ? STATUS_NO_ACCOUNT : STATUS_UNKNOWN_SUBJECT;
     account_encode(&found, to);
     return STATUS_OK;
 }
@@ -197,7 +197,8 @@ static void show_accounts(connection *c, const frame_view *f) {
         wire_quota asked;
         memcpy(&asked, f->body + i * f->header.entry_length, sizeof asked);
         memset(to, 0, sizeof(wire_account_reply));
-        uint16_t code = (uint16_t)account_reply(w->server->engine, &asked, to + offsetof(wire_account_reply, key));
+        uint16_t code =
+            (uint16_t)account_reply(w->server->engine, &asked, w->at, to + offsetof(wire_account_reply, key));
         memcpy(to, &code, sizeof code);
     }
     finish_frame(c, offset, reply_header(f, sizeof(wire_account_reply), (uint16_t)n), body_bytes);
@@ -237,7 +238,7 @@ static void scan(connection *c, const frame_view *f) {
             }
         } else {
             profile found[CHUNK];
-            got = engine_scan_profiles(w->server->engine, &cursor, found, after, part);
+            got = engine_scan_profiles(w->server->engine, &cursor, w->at, found, after, part);
             for (size_t i = 0; i < got; i++) {
                 uint8_t *to = body + (n + i) * entry;
                 memcpy(to, &after[i], sizeof after[i]);
@@ -284,7 +285,7 @@ static void explain(connection *c, const frame_view *f) {
         status s = message_entry_status(MESSAGE_EXPLAIN, &asked);
         if (s == STATUS_OK && purpose_name(asked.purpose) == NULL) s = STATUS_BAD_PURPOSE;
         if (s == STATUS_OK && !subject_is_valid(&asked.subject)) s = STATUS_BAD_SUBJECT;
-        if (s == STATUS_OK && !engine_profile(w->server->engine, &asked.subject, &p)) s = STATUS_UNKNOWN_SUBJECT;
+        if (s == STATUS_OK && !engine_profile(w->server->engine, &asked.subject, w->at, &p)) s = STATUS_UNKNOWN_SUBJECT;
         char *text = s == STATUS_OK ? document_explain(set, &asked, &p, w->at, &s) : NULL;
         size_t length = text != NULL ? strlen(text) : 0, padded = (8 + length + 7) & ~(size_t)7;
         uint8_t *to = buf_extend(&w->output, padded);

@@ -194,8 +194,8 @@ static inline void world_same(const engine *a, const engine *b) {
     cr_assert_eq(engine_next_due_ms(a), engine_next_due_ms(b));
     store_cursor cursor = 0;
     profile p, q;
-    while (engine_scan_profiles(a, &cursor, &p, NULL, 1) == 1) {
-        cr_assert(engine_profile(b, &p.id, &q));
+    while (engine_scan_profiles(a, &cursor, (policy_moment){0}, &p, NULL, 1) == 1) {
+        cr_assert(engine_profile(b, &p.id, (policy_moment){0}, &q));
         cr_assert_arr_eq(&p, &q, sizeof p);
     }
     account x, y;

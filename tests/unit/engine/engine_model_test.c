@@ -613,7 +613,7 @@ static void compare(const model *m, const world *w) {
         const m_subject *s = &m->s.subjects[n];
         subject_id id = help_subject(n);
         profile p;
-        cr_assert_eq(engine_profile(w->e, &id, &p), s->known);
+        cr_assert_eq(engine_profile(w->e, &id, (policy_moment){0}, &p), s->known);
         if (s->known)
             cr_assert(profile_version(&p) == s->version && p.market_grade == s->grade && p.roles == s->roles &&
                       p.flags == s->flags);

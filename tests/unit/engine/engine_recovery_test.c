@@ -121,11 +121,11 @@ Test(engine_recovery, the_form_of_stored_profiles_fits_their_ids) {
     profile p;
     for (uint32_t n = 0; n <= FORM_OTHER; n++) {
         subject_id id = help_subject(n);
-        cr_assert(engine_profile(fresh, &id, &p));
+        cr_assert(engine_profile(fresh, &id, (policy_moment){0}, &p));
         cr_assert_eq(p.form, FORM_PERSON);
         cr_assert_eq(p.market_grade, MARKET_A);
     }
-    cr_assert(engine_profile(fresh, &company, &p));
+    cr_assert(engine_profile(fresh, &company, (policy_moment){0}, &p));
     cr_assert_eq(p.form, FORM_UNKNOWN);
     engine_destroy(&fresh);
     world_close(&w);

@@ -20,13 +20,13 @@ Test(engine, nothing_is_visible_before_it_is_published) {
     cr_assert_eq(world_activate(&w, HELP_POLICY, 1), STATUS_OK);
     world_subject(&w, 1, PROFILE_ROLE_RETAILER, MARKET_A);
     cr_assert_eq(world_pledge(&w, 1, 1, 1000, UINT32_MAX).status, STATUS_OK);
-    cr_assert_not(engine_profile(w.e, &id, &p));
+    cr_assert_not(engine_profile(w.e, &id, (policy_moment){0}, &p));
     cr_assert_not(engine_account(w.e, &id, PROGRAM_POWER, &a));
     cr_assert_eq(policy_version(engine_policy(w.e)), 0);
     cr_assert_eq(txn_changes(w.t, &w.log), STATUS_OK);
-    cr_assert_not(engine_profile(w.e, &id, &p));
+    cr_assert_not(engine_profile(w.e, &id, (policy_moment){0}, &p));
     txn_publish(w.t);
-    cr_assert(engine_profile(w.e, &id, &p));
+    cr_assert(engine_profile(w.e, &id, (policy_moment){0}, &p));
     cr_assert_eq(profile_version(&p), 1);
     cr_assert(engine_account(w.e, &id, PROGRAM_POWER, &a));
     cr_assert(a.seq >> 1 == 1 && a.instruments[0].amount_fen == 1000 && a.opened_ms == WORLD_START);
@@ -198,10 +198,10 @@ Test(engine, puts_merge_and_count_versions) {
     txn_abort(w.t);
     profile p;
     subject_id id = help_subject(1);
-    cr_assert(engine_profile(w.e, &id, &p));
+    cr_assert(engine_profile(w.e, &id, (policy_moment){0}, &p));
     cr_assert(p.public_score == 501 && p.tax_grade == TAX_UNRATED && p.slots[0] == PROFILE_UNRATED);
     id = help_subject(2);
-    cr_assert(engine_profile(w.e, &id, &p));
+    cr_assert(engine_profile(w.e, &id, (policy_moment){0}, &p));
     cr_assert_eq(p.public_score, PROFILE_UNRATED);
     world_close(&w);
 }
@@ -223,7 +223,7 @@ static status put_form(world *w, subject_id id, uint64_t mask, unsigned form) {
 
 static unsigned form_of(const world *w, subject_id id) {
     profile p;
-    cr_assert(engine_profile(w->e, &id, &p));
+    cr_assert(engine_profile(w->e, &id, (policy_moment){0}, &p));
     return p.form;
 }
 

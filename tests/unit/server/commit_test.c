@@ -104,7 +104,7 @@ static uint32_t minutes_of(unsigned who) {
     subject_id id = person(who);
     profile p;
     rcu_wake();
-    bool found = engine_profile(s.engine, &id, &p);
+    bool found = engine_profile(s.engine, &id, (policy_moment){0}, &p);
     rcu_rest();
     return found ? p.volunteer_minutes : 0;
 }

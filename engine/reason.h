@@ -1,0 +1,51 @@
+/* Reasons for people: for each benefit of a scenario whether it was granted, by which row, or what stands in the way
+ * and the smallest change that would grant it.
+ *
+ * A suggestion is never guessed: it is a change of changeable inputs after which policy_decide — the same compiled
+ * tables — does grant the benefit. Two kinds:
+ *   change   other values of one to three changeable fields: more volunteer hours, a given consent, fulfilled
+ *            commitments, fewer points …; the smallest by number of fields, then by distance
+ *   wait     the first later day on which the subject as it is now (records end, points decay, listings and bars run
+ *            out: credit_derive) would get it, searched for five years ahead
+ * A benefit that only unchangeable inputs stand in the way of has neither.
+ *
+ * Which fields can be changed, and which way, is a table in reason.c: what a subject can bring about itself. */
+#ifndef XINYI_ENGINE_REASON_H
+#define XINYI_ENGINE_REASON_H
+
+#include "engine/credit.h"
+
+#define REASON_CHANGES 3
+
+typedef struct reason_change {
+    const char *field, *title;
+    char from[PROFILE_VALUE_TEXT], to[PROFILE_VALUE_TEXT];
+    int64_t from_value, to_value; /* PROFILE_MISSING among them */
+    char text[160];               /* "12 more volunteer hours" */
+} reason_change;
+
+typedef struct benefit_reason {
+    uint8_t code;
+    const char *id, *title;
+    bool granted;
+    const char *row, *table; /* the first row that granted it; the row that declined everything; NULL if neither */
+    unsigned change_count;   /* 0: no change helps */
+    reason_change changes[REASON_CHANGES];
+    int32_t wait_day;    /* 0: waiting alone does not help within five years */
+    char wait_text[200]; /* "when the record of 2026-03-02 ends on 2027-03-02" */
+} benefit_reason;
+
+typedef struct reasons {
+    decision result;
+    unsigned count;
+    benefit_reason items[LIMIT_BENEFITS];
+    /* the outcome itself, where it is not `granted`: as for a benefit, with id NULL */
+    benefit_reason outcome;
+} reasons;
+
+/* `p` is the derived profile of that day; d may be NULL. Some hundred microseconds: not for the hot path. Errors:
+ * UNKNOWN_SCENARIO, NOT_EFFECTIVE, NO_MEMORY. `out` is large: not on a small stack. */
+status reason_find(const policy_set *set, unsigned scenario, const profile *p, const dossier *d, policy_moment at,
+                   reasons *out) MUST_CHECK;
+
+#endif
