@@ -1,15 +1,15 @@
 /* Documents: the JSON answers for people and tools. None is on a hot path, so a library builds them; field names are
  * PROTOCOL.md's. A document that finds no memory comes out NULL as a whole. */
+#include "server/document.h"
 #include "base/clock.h"
 #include "server/connection.h"
 #include "server/worker.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static char *dump(json_t *root) {
+char *document_dump(json_t *root) {
     if (root == NULL) return NULL;
     char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(root);
@@ -25,7 +25,7 @@ static size_t resident_bytes(void) {
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static json_t *day_or_null(int32_t day, int32_t open) {
+json_t *document_day(int32_t day, int32_t open) {
     char text[CLOCK_DATE_TEXT];
     return day == open ? json_null() : json_string(clock_format_day(day, text));
 }
@@ -38,7 +38,7 @@ char *document_info(const server *s, policy_moment at) {
     const policy_set *set = engine_policy(s->engine);
     size_t subjects = snapshot.engine.subjects.records, resident = resident_bytes();
     char day[CLOCK_DATE_TEXT];
-    return dump(json_pack(
+    return document_dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
         "s:s}",
         "server", SERVER_NAME, "version", SERVER_VERSION, "cluster", journal_cluster(s->journal), "listen", s->address,
@@ -94,17 +94,7 @@ char *document_stats(const server *s) {
                                   (json_int_t)subjects->buckets, "overflowed", (json_int_t)subjects->overflowed,
                                   "growths", (json_int_t)subjects->growths, "engine_bytes",
                                   (json_int_t)snapshot.engine.memory_bytes));
-    return dump(root);
-}
-
-static json_t *benefit_list(const policy_set *set, unsigned scenario, uint64_t bits) {
-    json_t *list = json_array();
-    for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
-        if ((bits >> code & 1) == 0) continue;
-        const policy_benefit *b = policy_benefit_of(set, scenario, code);
-        json_array_append_new(list, b != NULL ? json_string(b->id) : json_integer(code));
-    }
-    return list;
+    return document_dump(root);
 }
 
 char *document_policies(const policy_set *set) {
@@ -119,66 +109,11 @@ char *document_policies(const policy_set *set) {
         json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:I, s:I, s:I}", "id",
                                               info.id, "scenario", info.scenario_name, "code", (int)info.scenario,
                                               "title", info.title, "authority", info.authority, "legal_basis",
-                                              info.legal_basis, "from", day_or_null(info.from_day, INT32_MIN), "to",
-                                              day_or_null(info.to_day, INT32_MAX), "program", (int)info.program,
+                                              info.legal_basis, "from", document_day(info.from_day, INT32_MIN), "to",
+                                              document_day(info.to_day, INT32_MAX), "program", (int)info.program,
                                               "benefits", benefits, "tables", (json_int_t)info.tables, "rows",
                                               (json_int_t)info.rows, "examples", (json_int_t)info.examples));
     }
-    return dump(json_pack("{s:I, s:s, s:o}", "version", (json_int_t)policy_version(set), "hash", policy_hash(set),
-                          "policies", list));
-}
-
-static json_t *explain_rows(const policy_set *set, unsigned scenario, const policy_explanation *e) {
-    json_t *rows = json_array();
-    for (size_t i = 0; i < e->row_count; i++) {
-        const policy_row_reason *row = &e->rows[i];
-        json_t *cells = json_array();
-        for (uint32_t k = 0; k < row->cell_count; k++) {
-            const policy_cell_reason *cell = &row->cells[k];
-            json_array_append_new(cells,
-                                  json_pack("{s:s, s:s, s:o, s:s, s:b}", "field", cell->field, "title", cell->title,
-                                            "value", cell->value[0] != '\0' ? json_string(cell->value) : json_null(),
-                                            "test", cell->test, "satisfied", (int)cell->satisfied));
-        }
-        json_array_append_new(rows,
-                              json_pack("{s:s, s:s, s:b, s:b, s:s, s:o, s:o}", "table", row->table, "row", row->row,
-                                        "hit", (int)row->hit, "matched", (int)row->matched, "because", row->because,
-                                        "benefits", benefit_list(set, scenario, row->benefits), "cells", cells));
-    }
-    return rows;
-}
-
-/* The row that decision.row names, as an object, or null. */
-static json_t *decided_by(const policy_explanation *e) {
-    for (size_t i = 0; i < e->row_count; i++) {
-        const policy_row_reason *row = &e->rows[i];
-        if (e->result.row != 0 && e->result.row == (row->table_number << 12 | row->row_number))
-            return json_pack("{s:s, s:s, s:s}", "table", row->table, "row", row->row, "because", row->because);
-    }
-    return json_null();
-}
-
-char *document_explain(const policy_set *set, const wire_decide *asked, const profile *p, policy_moment at,
-                       status *result) {
-    policy_explanation e = {0};
-    status s = policy_explain(set, asked->scenario, p, at, &e);
-    char *text = NULL;
-    *result = s != STATUS_OK ? s : (status)e.result.status;
-    if (s == STATUS_OK) {
-        char subject[SUBJECT_TEXT], day[CLOCK_DATE_TEXT];
-        const decision *d = &e.result;
-        text = dump(json_pack(
-            "{s:s, s:s, s:s, s:s, s:i, s:o, s:I, s:i, s:i, s:o, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:s, s:o, s:o}",
-            "subject", subject_format(&p->id, subject), "scenario", e.scenario, "status", status_name(d->status),
-            "outcome", policy_outcome_name(d->outcome), "tier", (int)d->tier, "benefits",
-            benefit_list(set, asked->scenario, d->benefits), "amount_fen", (json_int_t)d->amount_fen, "percent_bp",
-            (int)d->percent_bp, "rate_bp", (int)d->rate_bp, "data_day", day_or_null(d->data_day, 0), "policy", e.policy,
-            "policy_title", e.title, "authority", e.authority, "legal_basis", e.legal_basis, "policy_version",
-            (json_int_t)d->policy_version, "policy_hash", policy_hash(set), "profile_version",
-            (json_int_t)profile_version(p), "day", clock_format_day(at.day, day), "decided_by", decided_by(&e), "rows",
-            explain_rows(set, asked->scenario, &e)));
-        if (text == NULL) *result = STATUS_OVERLOADED;
-    }
-    policy_explanation_deinit(&e);
-    return text;
+    return document_dump(json_pack("{s:I, s:s, s:o}", "version", (json_int_t)policy_version(set), "hash",
+                                   policy_hash(set), "policies", list));
 }
