@@ -9,7 +9,8 @@
 #include "engine/policy.h"
 
 #define RECEIPT_BYTES 160
-#define RECEIPT_TEXT 224 /* with a NUL */
+#define RECEIPT_TEXT 224                            /* with a NUL */
+#define RECEIPT_NOW_MAX_MS INT64_C(253402271999999) /* the last moment of the year 9999 in China */
 
 typedef struct receipt {
     uint8_t format; /* 1 */
@@ -29,10 +30,13 @@ static_assert(sizeof(receipt) == RECEIPT_BYTES, "a receipt has no padding");
 void receipt_make(const policy_set *set, unsigned scenario, unsigned purpose, const profile *p, policy_moment at,
                   const decision *d, receipt *out);
 void receipt_encode(const receipt *r, uint8_t to[RECEIPT_BYTES]);
-/* BAD_RECEIPT: damaged, unknown format, a profile that is none. */
+/* BAD_RECEIPT: damaged, unknown format, a profile or a moment that is none. */
 status receipt_decode(const uint8_t from[RECEIPT_BYTES], receipt *r) MUST_CHECK;
 const char *receipt_format(const receipt *r, char buffer[RECEIPT_TEXT]);
-status receipt_parse(const char *text, size_t length, receipt *r) MUST_CHECK; /* BAD_RECEIPT */
+/* White space around and within the text is skipped: letters break lines. BAD_RECEIPT. */
+status receipt_parse(const char *text, size_t length, receipt *r) MUST_CHECK;
+/* The set's hash as policy_hash gives it: 32 hex digits. Returns hash. */
+const char *receipt_policy_hash(const receipt *r, char hash[33]);
 
 /* Decides again with the set of that hash (the caller finds it: engine/policy_archive.h) and compares every field but
  * policy_version, which is that of the receipt. True if equal. */
