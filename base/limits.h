@@ -33,6 +33,7 @@
 #define LIMIT_BENEFITS 64      /* benefits of one scenario: one bit each on the wire */
 #define LIMIT_POLICY_EXAMPLES 1024
 #define LIMIT_POLICY_ALTERNATIVES 256           /* values and ranges of one cell */
+#define LIMIT_POLICY_PILOTS 64                  /* different pilots of one table */
 #define LIMIT_POLICY_OPERATIONS 64              /* numbers, fields and operators of one expression */
 #define LIMIT_POLICY_TEXT_BYTES 4096            /* one text of a policy file */
 #define LIMIT_POLICY_DEPTH 16                   /* nesting of a policy file */
@@ -53,6 +54,8 @@
 #define LIMIT_AREA_SUBJECTS (1u << 18) /* subjects named one by one, in all areas */
 #define LIMIT_CALENDAR_DAYS 4096       /* holidays and shifted working days */
 #define LIMIT_EVALUATION_INPUTS 32     /* of one scorecard */
+#define LIMIT_EVALUATION_ROWS 20       /* adjustments, caps and `instead` rows of one scorecard, of each kind */
+#define LIMIT_EVALUATION_CARDS 16      /* scorecards of an evaluation */
 
 /* ledger */
 #define LIMIT_INSTRUMENTS 8                        /* instruments of one account */

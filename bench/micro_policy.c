@@ -125,7 +125,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "micro_policy: cannot load policies\n");
         return 1;
     }
-    policy_moment at = {.now_ms = 0, .day = clock_day_from_date(2026, 11, 24)};
+    policy_moment at = policy_moment_of_day(clock_day_from_date(2026, 11, 24));
     for (int i = 0; i < PROFILES; i++) make_profile(&profiles[i]);
     printf("%-12s %10s %10s   ns a decision, best of %d rounds\n", "scenario", "single", "batch", ROUNDS);
     for (unsigned s = 1; s <= SCENARIO_MAX; s++) {

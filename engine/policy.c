@@ -115,7 +115,7 @@ static int by_place(const void *a, const void *b) {
 static int by_scenario_and_day(const void *a, const void *b) {
     const policy *x = a, *y = b;
     if (x->scenario != y->scenario) return x->scenario < y->scenario ? -1 : 1;
-    return (x->from_day > y->from_day) - (x->from_day < y->from_day);
+    return (x->from_hour > y->from_hour) - (x->from_hour < y->from_hour);
 }
 
 static void index_items(policy_set *set) {
@@ -173,6 +173,17 @@ const char *policy_hash(const policy_set *set) { return set->hash; }
 uint64_t policy_hash64(const policy_set *set) { return set->hash64; }
 size_t policy_count(const policy_set *set) { return set->count; }
 
+const char *policy_format_hour(int32_t hour, char buffer[POLICY_HOUR_TEXT]) {
+    buffer[0] = 0;
+    if (hour == INT32_MIN || hour == INT32_MAX) return buffer;
+    int32_t day = policy_day_of_hour(hour);
+    int of_day = (int)(hour - clock_ms_of_day(day) / CLOCK_MS_PER_HOUR);
+    clock_format_day(day, buffer);
+    size_t n = strlen(buffer);
+    if (of_day) snprintf(buffer + n, POLICY_HOUR_TEXT - n, " %02d:00", of_day);
+    return buffer;
+}
+
 void policy_get_info(const policy_set *set, size_t index, policy_info *out) {
     CHECK(index < set->count);
     const policy *p = &set->items[index];
@@ -185,8 +196,10 @@ void policy_get_info(const policy_set *set, size_t index, policy_info *out) {
                          .authority = p->authority,
                          .legal_basis = p->legal_basis,
                          .file = p->file,
-                         .from_day = p->from_day,
-                         .to_day = p->to_day,
+                         .from_hour = p->from_hour,
+                         .to_hour = p->to_hour,
+                         .from_day = policy_day_of_hour(p->from_hour),
+                         .to_day = policy_day_after(p->to_hour),
                          .benefits = p->benefits,
                          .benefit_count = p->benefit_count,
                          .tables = p->table_count + (g ? g->table_count : 0),

@@ -14,6 +14,7 @@
 #define XINYI_ENGINE_POLICY_H
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/profile.h"
 #include "base/status.h"
@@ -70,11 +71,19 @@ uint64_t policy_hash64(const policy_set *set); /* its first 8 bytes, for the wir
 
 /* ------------------------------------------------------------------ evaluation */
 
-/* The moment of a decision; the caller derives both from one clock reading. */
+/* The moment of a decision; the caller derives both from one clock reading. Which policy is in force is read off
+ * now_ms, to the hour; pilots of rows and everything about records go by the day. */
 typedef struct policy_moment {
     int64_t now_ms;
     int32_t day; /* clock_day_of_ms(now_ms) */
 } policy_moment;
+static inline policy_moment policy_moment_at(int64_t now_ms) {
+    return (policy_moment){.now_ms = now_ms, .day = clock_day_of_ms(now_ms)};
+}
+/* The beginning of a day in China. */
+static inline policy_moment policy_moment_of_day(int32_t day) {
+    return (policy_moment){.now_ms = clock_ms_of_day(day), .day = day};
+}
 
 typedef enum policy_outcome {
     OUTCOME_NONE = 0,     /* no rule applied */
@@ -137,7 +146,7 @@ status policy_terms(const policy_set *set, unsigned program, const profile *p, p
 
 /* Why a decision came out as it did, from the same compiled tables. Strings belong to the set or to the explanation. */
 typedef struct policy_cell_reason {
-    const char *field; /* profile field, or NULL beyond the last */
+    const char *field; /* profile field; "pilot": where or when the row exists, one a kind that it names */
     const char *title;
     char value[PROFILE_VALUE_TEXT]; /* the subject's value, "" if missing */
     const char *test;               /* the cell as written: ">= AA" */
@@ -151,7 +160,7 @@ typedef struct policy_row_reason {
     uint8_t table_number;
     uint16_t row_number;
     bool hit;            /* the row matched and was used by the hit policy */
-    bool matched;        /* all cells satisfied */
+    bool matched;        /* all cells satisfied, those of the pilot among them */
     uint64_t benefits;   /* the benefits this row grants */
     uint32_t cell_count; /* cells that test something ('-' cells are left out) */
     const policy_cell_reason *cells;
@@ -190,11 +199,18 @@ typedef struct policy_info {
     uint8_t scenario;
     uint8_t program; /* guarantee program, 0 none */
     const char *id, *scenario_name, *title, *authority, *legal_basis, *file;
-    int32_t from_day, to_day; /* in force from_day ≤ day < to_day; INT32_MIN / INT32_MAX if open */
+    /* In force from_hour ≤ hour < to_hour; hours since the epoch (clock.h), INT32_MIN / INT32_MAX if open. People see
+     * them as China time: policy_format_hour. */
+    int32_t from_hour, to_hour;
+    int32_t from_day, to_day; /* in force at some hour of from_day ≤ day < to_day; likewise */
     const policy_benefit *benefits;
     size_t benefit_count;
     size_t tables, rows, examples;
 } policy_info;
+
+/* "2026-11-11 08:00" in China time, "2026-11-11" at midnight, "" for an open end. Returns buffer. */
+#define POLICY_HOUR_TEXT 24
+const char *policy_format_hour(int32_t hour, char buffer[POLICY_HOUR_TEXT]);
 
 size_t policy_count(const policy_set *set);
 void policy_get_info(const policy_set *set, size_t index, policy_info *out);

@@ -25,11 +25,34 @@ static const char *point_text(const policy_table *t, const table_point *point, c
     return buffer;
 }
 
-static void check_unique(policy_loader *l, const policy_table *t, const table_plan *plan) {
+/* The rows with a pilot for which `take` says so of their pilot and the one of row r, which may be NULL. */
+static const uint64_t *pilot_rows(const policy_table *t, unsigned r,
+                                  bool (*take)(const policy_pilot *, const policy_pilot *),
+                                  uint64_t rows[TABLE_WORDS_MAX]) {
+    memset(rows, 0, TABLE_WORDS_MAX * sizeof *rows);
+    const policy_pilot *pilot = r < t->row_count ? t->rows[r].pilot : NULL;
+    for (unsigned i = 0; i < t->restriction_count; i++)
+        if (take(pilot, t->restrictions[i].pilot))
+            for (unsigned w = 0; w < (t->row_count + 63) / 64; w++) rows[w] |= t->restrictions[i].rows[w];
+    return rows;
+}
+
+static bool may_be_absent(const policy_pilot *here, const policy_pilot *other) {
+    return !here || !policy_pilot_same(here, other);
+}
+
+static bool never_together(const policy_pilot *here, const policy_pilot *other) {
+    return here && policy_pilot_apart(here, other);
+}
+
+/* Rows with pilots that never meet do not overlap. */
+static void check_unique(policy_loader *l, const policy_table *t, table_plan *plan) {
     char text[200];
+    uint64_t apart[TABLE_WORDS_MAX];
     for (unsigned r = 1; r < t->row_count; r++) {
         table_point both;
         unsigned other;
+        if (t->restriction_count) plan->without = pilot_rows(t, r, never_together, apart);
         table_verdict v = table_plan_overlap(plan, r, &l->work, &other, &both);
         if (v == TABLE_UNDECIDED) {
             policy_say_at(l, POLICY_ERROR, t->mark,
@@ -44,9 +67,12 @@ static void check_unique(policy_loader *l, const policy_table *t, const table_pl
     }
 }
 
-static void check_reachable(policy_loader *l, const policy_table *t, const table_plan *plan) {
+/* A row with a pilot covers nothing for certain, but for rows with the same pilot. */
+static void check_reachable(policy_loader *l, const policy_table *t, table_plan *plan) {
+    uint64_t absent[TABLE_WORDS_MAX];
     for (unsigned r = 1; r < t->row_count; r++) {
         table_point hole;
+        if (t->restriction_count) plan->without = pilot_rows(t, r, may_be_absent, absent);
         table_verdict v = table_plan_covered(plan, r, r, &l->work, &hole);
         if (v == TABLE_UNDECIDED) {
             policy_say_at(l, POLICY_NOTE, t->rows[r].mark,
@@ -67,9 +93,11 @@ static void check_reachable(policy_loader *l, const policy_table *t, const table
     }
 }
 
-static void check_gaps(policy_loader *l, const policy_table *t, const table_plan *plan) {
+static void check_gaps(policy_loader *l, const policy_table *t, table_plan *plan) {
     table_point hole;
     char text[200];
+    uint64_t absent[TABLE_WORDS_MAX];
+    if (t->restriction_count) plan->without = pilot_rows(t, t->row_count, may_be_absent, absent);
     table_verdict v = table_plan_covered(plan, plan->rows, plan->rows, &l->work, &hole);
     if (v == TABLE_UNDECIDED)
         policy_say_at(l, POLICY_NOTE, t->mark, "the table '%s' is too large to check it for gaps", t->id);
@@ -84,6 +112,40 @@ static void too_large(policy_loader *l, const policy_table *t) {
                   LIMIT_POLICY_COMPILED_BYTES >> 20);
 }
 
+/* Rows with the same pilot share a restriction. */
+static bool find_restrictions(policy_loader *l, policy_table *t) {
+    const policy_pilot *pilots[LIMIT_POLICY_PILOTS];
+    uint64_t *rows[LIMIT_POLICY_PILOTS];
+    unsigned n = 0;
+    for (unsigned r = 0; r < t->row_count; r++) {
+        const policy_pilot *pilot = t->rows[r].pilot;
+        unsigned i = 0;
+        if (!pilot) continue;
+        while (i < n && !policy_pilot_same(pilots[i], pilot)) i++;
+        if (i == LIMIT_POLICY_PILOTS) {
+            policy_say_at(l, POLICY_ERROR, t->rows[r].mark, "more than %d different pilots in the table '%s'; split it",
+                          LIMIT_POLICY_PILOTS, t->id);
+            return false;
+        }
+        if (i == n) {
+            pilots[n] = pilot;
+            rows[n] = POLICY_ARENA_ARRAY(l->keep, uint64_t, (t->row_count + 63) / 64);
+            if (!rows[n++]) goto no_memory;
+        }
+        rows[i][r / 64] |= UINT64_C(1) << (r % 64);
+    }
+    if (n == 0) return true;
+    policy_restriction *restrictions = POLICY_ARENA_ARRAY(l->keep, policy_restriction, n);
+    if (!restrictions) goto no_memory;
+    for (unsigned i = 0; i < n; i++) restrictions[i] = (policy_restriction){.pilot = pilots[i], .rows = rows[i]};
+    t->restrictions = restrictions;
+    t->restriction_count = (uint8_t)n;
+    return true;
+no_memory:
+    l->no_memory = true;
+    return false;
+}
+
 static void compile(policy_loader *l, policy_table *t) {
     table_spec spec = {.rows = t->row_count, .columns = t->column_count, .fields = t->fields, .cells = t->cells};
     table_plan plan;
@@ -91,7 +153,7 @@ static void compile(policy_loader *l, policy_table *t) {
     t->cells = NULL;
     if (s == STATUS_TOO_LARGE) too_large(l, t);
     if (s == STATUS_NO_MEMORY) l->no_memory = true;
-    if (s != STATUS_OK) return;
+    if (s != STATUS_OK || !find_restrictions(l, t)) return;
     if (t->hit == HIT_UNIQUE) check_unique(l, t, &plan);
     if (t->hit == HIT_FIRST) check_reachable(l, t, &plan);
     if (t->hit != HIT_COLLECT && !t->gaps_allowed) check_gaps(l, t, &plan);
@@ -129,13 +191,13 @@ void policy_check_tables(policy_loader *l, policy *p) {
 /* ------------------------------------------------------------------ between files */
 
 static void check_periods(policy_loader *l, const policy *a, const policy *b) {
-    if (a->from_day >= b->to_day || b->from_day >= a->to_day) return;
-    int32_t from = a->from_day > b->from_day ? a->from_day : b->from_day;
-    char day[CLOCK_DATE_TEXT] = "every day";
-    if (from != INT32_MIN) clock_format_day(from, day);
+    if (a->from_hour >= b->to_hour || b->from_hour >= a->to_hour) return;
+    int32_t from = a->from_hour > b->from_hour ? a->from_hour : b->from_hour;
+    char hour[POLICY_HOUR_TEXT] = "every day";
+    if (from != INT32_MIN) policy_format_hour(from, hour);
     policy_say_at(l, POLICY_ERROR, b->effective_mark,
                   "'%s' and '%s' (%s) are both in force on %s; end one with 'to:', the first day it is not in force",
-                  b->id, a->id, a->file, day);
+                  b->id, a->id, a->file, hour);
 }
 
 static void check_benefit_codes(policy_loader *l, const policy *a, const policy *b) {

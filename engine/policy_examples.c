@@ -11,12 +11,30 @@
 
 /* ------------------------------------------------------------------ parsing */
 
+/* What pilots look at besides fields. */
+static bool parse_who_or_when(const policy_node *key, policy_example *e) {
+    const policy_node *value = key->value;
+    if (value->kind != NODE_TEXT) return false;
+    if (policy_is_text(key, "day")) return clock_parse_day(value->text, value->length, &e->day);
+    subject_finding f = subject_parse(value->text, value->length, INT32_MAX, &e->given.id);
+    if (subject_verdict_is_error(f.verdict)) return false;
+    if (f.kind == SUBJECT_PERSON) e->given.form = FORM_PERSON;
+    return true;
+}
+
 static void parse_given(policy_loader *l, const policy_node *node, policy_example *e) {
     if (node->kind != NODE_MAP) {
         policy_error(l, node, "'given' is written as fields and values: {tax_grade: A, public_grade: 优}");
         return;
     }
     for (const policy_node *key = node->first; key; key = key->next) {
+        if (policy_is_text(key, "day") || policy_is_text(key, "subject")) {
+            if (!parse_who_or_when(key, e))
+                policy_error(l, key->value,
+                             "'day' is a date such as 2026-07-01, 'subject' a number with its kind: "
+                             "'uscc:91530000MA00TTT099' or 'id:530000199001010011'");
+            continue;
+        }
         const profile_field *field = policy_read_field(l, key);
         int64_t value;
         if (!field || !policy_read_value(l, field, key->value, &value)) continue;
@@ -134,6 +152,7 @@ static void parse_example(policy_loader *l, const policy_node *node, const polic
         {.name = "name", .required = true}, {.name = "given", .required = true}, {.name = "expect", .required = true}};
     subject_id nobody = {{0}};
     *e = (policy_example){.name = "", .mark = policy_mark_of(node)};
+    if (p->from_hour != INT32_MIN) e->day = policy_day_of_hour(p->from_hour);
     profile_init(&e->given, &nobody);
     if (!policy_read_keys(l, node, "an example", keys, 3)) return;
     const char *name = keys[0].value ? policy_read_text(l, keys[0].value, "an example's name") : NULL;
@@ -219,7 +238,7 @@ static void compare_decision(const policy *p, const policy_example *e, differenc
     decision got;
     char want_names[160], got_names[160];
     const decision *want = &e->result;
-    policy_evaluate(p, &e->given, 0, &got);
+    policy_evaluate(p, &e->given, e->day, 0, &got);
     unsigned x = e->expects;
     if ((x & SETS_STATUS) && got.status != want->status)
         differ(d, "status: expected %s, got %s", status_name(want->status), status_name(got.status));
@@ -247,7 +266,7 @@ static const char *truth(bool v) { return v ? "true" : "false"; }
 static void compare_terms(const policy *p, const policy_example *e, difference *d) {
     guarantee_terms got;
     const guarantee_terms *want = &e->terms;
-    policy_evaluate_terms(p, &e->given, 0, &got);
+    policy_evaluate_terms(p, &e->given, e->day, 0, &got);
     const struct {
         const char *name;
         unsigned sets;

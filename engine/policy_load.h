@@ -17,9 +17,10 @@
 
 typedef struct policy_loader {
     policy_findings *findings;
-    policy_arena scratch; /* of the current file: tree, cells, plans */
-    policy_arena *keep;   /* of the set */
-    const char *file;     /* name of the current file */
+    policy_arena scratch;             /* of the current file: tree, cells, plans */
+    policy_arena *keep;               /* of the set */
+    const char *file;                 /* name of the current file */
+    const struct credit_rules *rules; /* of the set, read before its scenarios; NULL: there are none (no areas) */
     bool no_memory;
     size_t told;        /* findings told; beyond LIMIT_POLICY_FINDINGS they are only counted */
     uint64_t work;      /* what is left for deciding completeness, in words */
@@ -105,6 +106,10 @@ void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out);
 /* Tables of decisions, or of a guarantee program (`guarantee`). */
 void policy_parse_tables(policy_loader *l, const policy_node *node, policy *out, bool guarantee, policy_table **tables,
                          unsigned *count);
+/* A row's `pilot:`; NULL (said) if it cannot be read. The period in force of `owner` is known. */
+const policy_pilot *policy_parse_pilot(policy_loader *l, const policy_node *node, const policy *owner);
+/* The value of `area:` in a scope: as a pilot of areas alone. */
+const policy_pilot *policy_parse_area_scope(policy_loader *l, const policy_node *node, const policy *owner);
 void policy_parse_guarantee(policy_loader *l, const policy_node *node, policy *out);
 /* After the tables, whose rows they name. */
 void policy_parse_examples(policy_loader *l, const policy_node *node, policy *out, bool guarantee,

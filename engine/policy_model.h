@@ -17,6 +17,8 @@ typedef struct policy_mark {
     unsigned line, column; /* 1-based, 0 unknown */
 } policy_mark;
 
+enum { PILOT_AREAS, PILOT_DIVISIONS, PILOT_SECTORS, PILOT_PERIOD, POLICY_PILOT_KINDS };
+
 typedef enum policy_hit { HIT_FIRST, HIT_UNIQUE, HIT_COLLECT } policy_hit;
 
 /* Which outputs a row sets, and which an example expects. */
@@ -58,9 +60,32 @@ typedef struct policy_term {
     bool covered, exempt, suspended;
 } policy_term;
 
+/* Where and when a row exists: each kind that is named must hold, and of a kind any of its list. A row outside its
+ * pilot is not there: it neither matches nor keeps rows behind it from matching. */
+typedef struct policy_span {
+    uint32_t low, high; /* both belong to it */
+} policy_span;
+
+typedef struct policy_pilot {
+    const struct credit_rules *rules; /* whose areas are meant */
+    const struct credit_area *const *areas;
+    const policy_span *divisions, *sectors; /* ascending, apart from each other */
+    unsigned area_count, division_count, sector_count;
+    int32_t from_day, to_day; /* from_day ≤ day < to_day; INT32_MIN and INT32_MAX if open */
+    /* As written, one text a kind, NULL for those that are not named: "areas: km_hightech", "from 2026-07-01". */
+    const char *texts[POLICY_PILOT_KINDS];
+} policy_pilot;
+
+/* All rows of a table with the same pilot. */
+typedef struct policy_restriction {
+    const policy_pilot *pilot;
+    const uint64_t *rows; /* bits, as table_all */
+} policy_restriction;
+
 typedef struct policy_row {
-    const char *id, *because; /* because: "" if none */
-    const char *const *tests; /* by column, as written; NULL where any value will do */
+    const char *id, *because;  /* because: "" if none */
+    const policy_pilot *pilot; /* NULL: the row exists for everybody, always */
+    const char *const *tests;  /* by column, as written; NULL where any value will do */
     policy_mark mark;
 } policy_row;
 
@@ -70,7 +95,9 @@ typedef struct policy_table {
     const policy_term *terms;     /* by row; NULL elsewhere */
     uint8_t hit;                  /* policy_hit */
     bool gaps_allowed;
+    uint8_t restriction_count; /* 0 for almost all tables, which pay a branch for it */
     unsigned row_count, column_count;
+    const policy_restriction *restrictions;
     const char *id, *title;
     const profile_field *const *fields;
     const policy_row *rows;
@@ -82,6 +109,7 @@ typedef struct policy_example {
     const char *name;
     policy_mark mark;
     profile given;
+    int32_t day;     /* of the decision; matters to pilots only */
     uint8_t expects; /* SETS_* */
     union {
         struct {
@@ -107,7 +135,7 @@ typedef struct policy_guarantee {
 } policy_guarantee;
 
 typedef struct policy {
-    int32_t from_day, to_day;
+    int32_t from_hour, to_hour; /* in force from_hour ≤ hour < to_hour; INT32_MIN and INT32_MAX if open */
     unsigned table_count;
     policy_table *tables;
     const policy_table *scope;         /* one row, which must match; NULL: everybody is in scope */
@@ -132,11 +160,33 @@ struct policy_set {
 };
 static_assert(LIMIT_POLICY_FILES <= UINT16_MAX, "an item's index fits");
 
-/* Evaluates one policy, whatever the day: policy_decide of a set without its dates. */
-void policy_evaluate(const policy *item, const profile *p, uint32_t version, decision *out);
-void policy_evaluate_terms(const policy *item, const profile *p, uint32_t version, guarantee_terms *out);
-/* The policy of a scenario on a day. OK, UNKNOWN_SCENARIO, NOT_EFFECTIVE. */
-status policy_in_force(const policy_set *set, unsigned scenario, int32_t day, const policy **out);
+/* Evaluates one policy, whether or not it is in force: policy_decide of a set without its dates. The day is that of
+ * pilots. */
+void policy_evaluate(const policy *item, const profile *p, int32_t day, uint32_t version, decision *out);
+void policy_evaluate_terms(const policy *item, const profile *p, int32_t day, uint32_t version, guarantee_terms *out);
+/* The policy of a scenario at a moment. OK, UNKNOWN_SCENARIO, NOT_EFFECTIVE. */
+status policy_in_force(const policy_set *set, unsigned scenario, policy_moment at, const policy **out);
+
+/* The first row that matches and exists for the subject on this day, from 1; 0 if none does. */
+unsigned policy_table_first(const policy_table *t, const profile *p, int32_t day);
+/* All of them, as table_all. */
+bool policy_table_all(const policy_table *t, const profile *p, int32_t day, uint64_t *rows);
+
+/* The day in China that an hour belongs to; open ends stay open. */
+static inline int32_t policy_day_of_hour(int32_t hour) {
+    return hour == INT32_MIN || hour == INT32_MAX ? hour : clock_day_of_ms(hour * CLOCK_MS_PER_HOUR);
+}
+/* The first day that is wholly behind the end of a period. */
+static inline int32_t policy_day_after(int32_t to_hour) {
+    return to_hour == INT32_MAX ? INT32_MAX : policy_day_of_hour(to_hour - 1) + 1;
+}
+
+/* policy_pilot.c */
+bool policy_pilot_holds(const policy_pilot *pilot, const profile *p, int32_t day);
+bool policy_pilot_kind_holds(const policy_pilot *pilot, unsigned kind, const profile *p, int32_t day);
+/* No subject on no day is in both, for certain. */
+bool policy_pilot_apart(const policy_pilot *a, const policy_pilot *b);
+bool policy_pilot_same(const policy_pilot *a, const policy_pilot *b);
 
 /* Bounds that keep the ledger's products within 128 bits and sane: ten times the base, all of the guarantees again,
  * 10,000 yuan a MWh. */

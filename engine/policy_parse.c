@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/division.h"
 #include "engine/policy_suggest.h"
+#include "engine/policy_value.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,9 +37,11 @@ static void parse_scenario(policy_loader *l, const policy_node *node, policy *ou
     }
 }
 
-static bool parse_day(policy_loader *l, const policy_node *node, int32_t *day) {
-    if (node->kind == NODE_TEXT && clock_parse_day(node->text, node->length, day)) return true;
-    policy_error(l, node, "a date that exists is expected here, written YYYY-MM-DD");
+static bool parse_hour(policy_loader *l, const policy_node *node, int32_t *hour) {
+    char why[POLICY_WHY_TEXT];
+    bool text = node->kind == NODE_TEXT;
+    if (policy_value_hour(text ? node->text : "", text ? node->length : 0, hour, why)) return true;
+    policy_error(l, node, "%s", why);
     return false;
 }
 
@@ -46,10 +49,10 @@ static void parse_effective(policy_loader *l, const policy_node *node, policy *o
     policy_key keys[] = {{.name = "from"}, {.name = "to"}};
     out->effective_mark = policy_mark_of(node);
     if (!policy_read_keys(l, node, "'effective'", keys, 2)) return;
-    if (keys[0].value) parse_day(l, keys[0].value, &out->from_day);
-    if (keys[1].value && parse_day(l, keys[1].value, &out->to_day) && out->to_day <= out->from_day)
+    if (keys[0].value) parse_hour(l, keys[0].value, &out->from_hour);
+    if (keys[1].value && parse_hour(l, keys[1].value, &out->to_hour) && out->to_hour <= out->from_hour)
         policy_error(l, keys[1].value,
-                     "the policy ends before it begins; 'to' is the first day it is no longer in force");
+                     "the policy ends before it begins; 'to' is the first day, or hour, it is no longer in force");
 }
 
 /* One text, or a list of them, joined with "; ". */
@@ -146,7 +149,7 @@ static void check_divisions(policy_loader *l, const policy_node *node) {
     }
 }
 
-/* A table of one row: one column for each field that the scope names. */
+/* A table of one row: one column for each field that the scope names; areas are the pilot of the row. */
 void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out) {
     if (node->kind != NODE_MAP) {
         policy_error(l, node, "'scope' is written as fields and cells: {division: 530100, form: [enterprise, person]}");
@@ -166,13 +169,18 @@ void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out) 
         return;
     }
     unsigned n = 0;
+    const policy_pilot *areas = NULL;
     for (const policy_node *key = node->first; key; key = key->next) {
+        if (policy_is_text(key, "area")) {
+            areas = policy_parse_area_scope(l, key->value, out);
+            continue;
+        }
         const profile_field *field = policy_read_field(l, key);
         if (!field || !policy_read_cell(l, field, key->value, &cells[n], &tests[n])) continue;
         if (field->type == PROFILE_DIVISION) check_divisions(l, key->value);
         fields[n++] = field;
     }
-    *row = (policy_row){.id = "scope", .because = "", .tests = tests, .mark = policy_mark_of(node)};
+    *row = (policy_row){.id = "scope", .because = "", .pilot = areas, .tests = tests, .mark = policy_mark_of(node)};
     *t = (policy_table){.id = "scope",
                         .title = "",
                         .row_count = 1,
@@ -182,7 +190,7 @@ void policy_parse_scope(policy_loader *l, const policy_node *node, policy *out) 
                         .rows = row,
                         .cells = cells,
                         .mark = policy_mark_of(node)};
-    if (n) out->scope = t;
+    if (n || areas) out->scope = t;
 }
 
 /* ------------------------------------------------------------------ the file */
@@ -226,8 +234,8 @@ void policy_parse(policy_loader *l, const policy_node *root, policy *out) {
                                [KEY_TABLES] = {.name = "tables", .required = true},
                                [KEY_GUARANTEE] = {.name = "guarantee"},
                                [KEY_EXAMPLES] = {.name = "examples"}};
-    *out = (policy){.from_day = INT32_MIN,
-                    .to_day = INT32_MAX,
+    *out = (policy){.from_hour = INT32_MIN,
+                    .to_hour = INT32_MAX,
                     .id = "",
                     .scenario_name = "",
                     .scenario_title = "",

@@ -299,14 +299,16 @@ static void read_row(table_reader *r, const policy_node *node, unsigned row) {
     policy_key keys[] = {{.name = "id", .required = true},
                          {.name = "when", .required = true},
                          {.name = "then", .required = true},
-                         {.name = "because"}};
+                         {.name = "because"},
+                         {.name = "pilot"}};
     policy_row *out = &r->rows[row];
     *out = (policy_row){.id = "", .because = "", .mark = policy_mark_of(node)};
-    if (!policy_read_keys(r->l, node, "a row", keys, 4)) return;
+    if (!policy_read_keys(r->l, node, "a row", keys, 5)) return;
     const char *id = keys[0].value ? policy_read_name(r->l, keys[0].value, "a row's id") : NULL;
     if (id) out->id = id;
     const char *because = keys[3].value ? policy_read_text(r->l, keys[3].value, "'because'") : NULL;
     if (because) out->because = because;
+    if (keys[4].value) out->pilot = policy_parse_pilot(r->l, keys[4].value, r->owner);
     bool known = keys[1].value && read_when(r, keys[1].value, row);
     if (keys[2].value) read_then(r, keys[2].value, row, known);
 }

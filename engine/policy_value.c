@@ -2,6 +2,7 @@
  * over. */
 #include "engine/policy_value.h"
 
+#include "base/clock.h"
 #include "base/limits.h"
 
 #include <stdio.h>
@@ -119,4 +120,21 @@ bool policy_value_duration(const char *text, size_t length, int64_t *ms, char wh
     const unit *u = find_unit(UNITS, sizeof UNITS / sizeof UNITS[0], text, length, &at, &word);
     if (!u || at != length) return say(why, "a duration needs a unit: 300 s, 5 min, 1 h or 1 d");
     return multiply(d, u->factor, ms, "the duration is not a whole number of milliseconds", why);
+}
+
+bool policy_value_hour(const char *text, size_t length, int32_t *hour, char why[POLICY_WHY_TEXT]) {
+    static const char *const EXPECTED = "a date that exists is expected here, written YYYY-MM-DD or YYYY-MM-DD HH:00";
+    int32_t day, of_day = 0;
+    if (length < 10 || !clock_parse_day(text, 10, &day)) return say(why, EXPECTED);
+    if (length > 10) {
+        const char *t = text + 10;
+        if (length != 16 || t[0] != ' ' || t[3] != ':') return say(why, EXPECTED);
+        for (size_t i = 1; i < 6; i++)
+            if (i != 3 && !is_digit(t, 6, i)) return say(why, EXPECTED);
+        of_day = (t[1] - '0') * 10 + (t[2] - '0');
+        if (t[4] != '0' || t[5] != '0') return say(why, "policies begin and end at a full hour: 08:00");
+        if (of_day > 23) return say(why, "hours go from 00:00 to 23:00; for midnight write the next day");
+    }
+    *hour = (int32_t)(clock_ms_of_day(day) / CLOCK_MS_PER_HOUR) + of_day;
+    return true;
 }

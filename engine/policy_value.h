@@ -1,4 +1,4 @@
-/* The written forms of money, ratios and durations in policy files. Exact: never a floating-point number, never
+/* The written forms of money, ratios, durations and hours in policy files. Exact: never a floating-point number, never
  * rounded. Pure. On failure *why (if not NULL) tells what is wrong and what to write. */
 #ifndef XINYI_ENGINE_POLICY_VALUE_H
 #define XINYI_ENGINE_POLICY_VALUE_H
@@ -15,6 +15,8 @@ bool policy_value_amount(const char *text, size_t length, int64_t *fen, size_t *
                          char why[POLICY_WHY_TEXT]);
 /* 130 % or 1.5% or -0.30%, or basis points as a whole number: 13000. All of the text. */
 bool policy_value_ratio(const char *text, size_t length, int64_t *bp, char why[POLICY_WHY_TEXT]);
+/* 2026-11-11 08:00, or 2026-11-11: its midnight. China time; gives hours since the epoch (clock.h). All of the text. */
+bool policy_value_hour(const char *text, size_t length, int32_t *hour, char why[POLICY_WHY_TEXT]);
 /* 300 s, 5 min, 1 h. All of the text. */
 bool policy_value_duration(const char *text, size_t length, int64_t *ms, char why[POLICY_WHY_TEXT]);
 

@@ -185,6 +185,16 @@ unsigned table_first(const table *t, const profile *p) {
     return 0;
 }
 
+unsigned table_first_but(const table *t, const profile *p, const uint64_t *gone) {
+    const uint64_t *selected[LIMIT_POLICY_COLUMNS];
+    select_bits(t, p, selected);
+    for (unsigned w = 0; w < t->words; w++) {
+        uint64_t rows = word_of(t, selected, w) & ~gone[w];
+        if (rows) return w * 64 + (unsigned)__builtin_ctzll(rows) + 1;
+    }
+    return 0;
+}
+
 bool table_all(const table *t, const profile *p, uint64_t *rows) {
     if (t->words == 1) return (rows[0] = match_one_word(t, p)) != 0;
     const uint64_t *selected[LIMIT_POLICY_COLUMNS];
@@ -200,6 +210,29 @@ bool table_cell(const table *t, unsigned row, unsigned column, const profile *p)
     if (i == NO_FILTER) return true;
     const uint64_t *bits = select_one(t, i, p);
     return bits[row / 64] >> (row % 64) & 1;
+}
+
+const uint64_t *table_column(const table *t, unsigned column, const profile *p) {
+    CHECK(column < t->columns);
+    return t->filter[column] == NO_FILTER ? NULL : select_one(t, t->filter[column], p);
+}
+
+size_t table_cuts(const table *t, unsigned column, uint32_t *cuts, size_t max) {
+    CHECK(column < t->columns);
+    if (t->filter[column] == NO_FILTER) return 0;
+    const table_filter *f = &t->each[t->filter[column]];
+    size_t n = 0;
+    if (t->filter[column] >= t->direct) {
+        memcpy(cuts, (const char *)t + f->cuts, (f->last < max ? f->last : max) * sizeof *cuts);
+        return f->last;
+    }
+    for (uint32_t v = 0; v <= f->last; v++) {
+        const uint64_t *here = bits_at(t, f, v, t->words);
+        if (v > 0 && memcmp(here, here - t->words, t->words * sizeof *here) == 0) continue;
+        if (n < max) cuts[n] = v;
+        n++;
+    }
+    return n;
 }
 
 unsigned table_words(const table *t) { return t->words; }

@@ -139,6 +139,12 @@ typedef struct search {
     uint64_t rest[LIMIT_POLICY_COLUMNS + 1][TABLE_WORDS_MAX];
 } search;
 
+/* The rows before `before` that are there. */
+static void rows_before(const table_plan *plan, unsigned before, uint64_t *rows) {
+    for (unsigned r = 0; r < before; r++)
+        if (!plan->without || !bit(plan->without, r)) set_bit(rows, r);
+}
+
 static bool spend(uint64_t *work, uint64_t n) {
     if (*work < n)
         *work = 0;
@@ -206,7 +212,7 @@ table_verdict table_plan_covered(const table_plan *plan, unsigned row, unsigned 
                                  table_point *hole) {
     search s = {.plan = plan, .row = row, .work = work, .hole = hole};
     *hole = (table_point){0};
-    for (unsigned r = 0; r < before; r++) set_bit(s.rest[plan->columns], r);
+    rows_before(plan, before, s.rest[plan->columns]);
     for (unsigned c = plan->columns; c-- > 0;) {
         const table_axis *axis = &plan->axes[c];
         if (!spend(work, (uint64_t)axis->count * plan->words)) return TABLE_UNDECIDED;
@@ -243,7 +249,7 @@ static void point_of_both(const table_plan *plan, unsigned a, unsigned b, table_
 table_verdict table_plan_overlap(const table_plan *plan, unsigned row, uint64_t *work, unsigned *other,
                                  table_point *both) {
     uint64_t common[TABLE_WORDS_MAX] = {0}, here[TABLE_WORDS_MAX];
-    for (unsigned r = 0; r < row; r++) set_bit(common, r);
+    rows_before(plan, row, common);
     for (unsigned c = 0; c < plan->columns; c++) {
         const table_axis *axis = &plan->axes[c];
         if (!spend(work, (uint64_t)axis->count * plan->words)) return TABLE_UNDECIDED;

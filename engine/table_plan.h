@@ -35,7 +35,8 @@ typedef struct table_axis {
 
 typedef struct table_plan {
     unsigned rows, columns, words;
-    size_t bytes; /* of all bitmaps */
+    size_t bytes;            /* of all bitmaps */
+    const uint64_t *without; /* rows that completeness takes for not there; NULL: all are. Set by the caller */
     table_axis axes[LIMIT_POLICY_COLUMNS];
 } table_plan;
 
@@ -51,7 +52,9 @@ typedef struct table_point {
 
 typedef enum table_verdict { TABLE_COVERED, TABLE_UNCOVERED, TABLE_UNDECIDED } table_verdict;
 
-/* Is each combination that row `row` matches (row == rows: each combination there is) matched by one of the rows
+/* Rows of plan->without neither cover nor overlap; the row that is asked about may be among them.
+ *
+ * Is each combination that row `row` matches (row == rows: each combination there is) matched by one of the rows
  * 0 … before - 1? If not, *hole is one that is not. Exact, but the problem is hard in the worst case: every word looked
  * at is taken off *work, and at 0 the answer is UNDECIDED. */
 table_verdict table_plan_covered(const table_plan *plan, unsigned row, unsigned before, uint64_t *work,

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t at = 0; at + sizeof p <= size && at < 8 * sizeof p; at += sizeof p) {
             memcpy(&p, data + at, sizeof p); /* damaged on purpose: evaluation holds for any bytes */
             for (unsigned scenario = 0; scenario < 12; scenario++)
-                use(set, &p, scenario, (policy_moment){.now_ms = 0, .day = 20000 + (int32_t)at});
+                use(set, &p, scenario, policy_moment_of_day(20000 + (int32_t)at));
         }
         policy_run_examples(set, NULL, NULL);
         policy_destroy(&set);
