@@ -66,6 +66,7 @@ status store_create(const store_options *options, store **out) {
 
 void store_destroy(store **s) {
     if (*s == NULL) return;
+    CHECK((*s)->snapshot == NULL);
     for (unsigned i = 0; i < LIMIT_SHARDS; i++) {
         shard *sh = &(*s)->shards[i];
         store_index_free(atomic_load(&sh->index));
@@ -225,6 +226,7 @@ static status insert(store *s, shard *sh, uint64_t hash, const slot_head *head, 
     status code = ensure_index(s, sh);
     if (code == STATUS_OK) code = find_slot(s, sh, &ref);
     if (code != STATUS_OK) return code;
+    store_before_change(s, ref);
     take_slot(s, sh);
     slot_word *slot = store_slot(s, ref);
     bool fenced = slot_begin(sh, slot, head->seq);
@@ -246,6 +248,7 @@ status store_load(store *s, const void *record) {
     store_place place;
     if (!store_find(s, atomic_load_explicit(&sh->index, memory_order_relaxed), hash, &head.id, &place))
         return insert(s, sh, hash, &head, record);
+    store_before_change(s, place.ref);
     slot_word *slot = store_slot(s, place.ref);
     bool fenced = slot_begin(sh, slot, head.seq);
     slot_fill(slot, record, s->words);
@@ -262,6 +265,7 @@ bool store_remove(store *s, const subject_id *key) {
     store_index *index = atomic_load_explicit(&sh->index, memory_order_relaxed);
     store_place place;
     if (!store_find(s, index, hash, key, &place)) return false;
+    store_before_change(s, place.ref);
     store_index_remove(index, hash, place.bucket, place.way);
     slot_word *slot = store_slot(s, place.ref);
     uint32_t seq = slot_seq(slot_load(&slot[1])) + 2;

@@ -41,7 +41,7 @@ typedef struct store_options {
 /* max_records records fit wherever the hash puts them (some per cent more may). CAPACITY if max_records is over
  * STORE_RECORDS_MAX, NO_MEMORY if the address space cannot be had. */
 status store_create(const store_options *options, store **out) MUST_CHECK;
-/* No reader may be inside. Accepts NULL. */
+/* No reader may be inside, no snapshot be open. Accepts NULL. */
 void store_destroy(store **s);
 
 uint64_t store_hash(const store *s, const subject_id *key);
@@ -80,22 +80,27 @@ typedef uint64_t store_cursor;
  * not NULL, after[i] is the cursor that continues behind record i. Returns how many; 0 means the walk is over. */
 size_t store_scan(const store *s, store_cursor *cursor, void *out, store_cursor *after, size_t max);
 
-/* A snapshot: the records as they are at one moment, walked while the writer goes on. The writer keeps a copy of what
- * it overwrites or adds in parts that have not been walked yet, so memory follows the changes made meanwhile; beyond
- * max_changes the snapshot is spoilt and says so. One at a time a store.
+/* A snapshot: the records as they are at one moment, walked while the writer goes on. Before the writer overwrites,
+ * adds or removes a record for the first time it keeps what was there, so memory follows the changes made meanwhile:
+ * some 16 bytes more than a record each. Beyond max_changes, or without memory, the snapshot is spoilt and says so:
+ * what it gives from then on may be wrong. One at a time a store. Without a snapshot a write pays one branch that is
+ * always foretold.
  *
- * The walk is cut into `store_snapshot_parts` parts, each walked by one thread; parts may be walked by different
- * threads at once. */
+ * The walk is cut into `store_snapshot_parts` parts of about a MiB of neighbouring records, each walked by one thread;
+ * parts may be walked by different threads at once. All parts together give every record of the moment exactly once. */
 typedef struct store_snapshot store_snapshot;
-/* [writer] OVERLOADED if there is one already, NO_MEMORY. */
+/* [writer] max_changes at least 1. OVERLOADED if there is one already, NO_MEMORY. */
 status store_snapshot_begin(store *s, uint32_t max_changes, store_snapshot **out) MUST_CHECK;
 unsigned store_snapshot_parts(const store_snapshot *n);
+/* The number of records it has. */
+size_t store_snapshot_count(const store_snapshot *n);
 /* [reader] Copies up to `max` records of a part from *cursor (0 starts) on. 0: the part is over. */
-size_t store_snapshot_scan(store_snapshot *n, unsigned part, store_cursor *cursor, void *out, size_t max);
-/* [reader] One record as it was; false if there was none. Works for parts that have been walked already too. */
-bool store_snapshot_read(store_snapshot *n, const subject_id *key, void *out);
-bool store_snapshot_spoilt(const store_snapshot *n); /* any thread */
-/* [writer] No reader may be inside; frees it. */
+size_t store_snapshot_scan(const store_snapshot *n, unsigned part, store_cursor *cursor, void *out, size_t max);
+/* [reader] One record as it was; false if there was none: `out` may have been written to. Works for parts that have
+ * been walked already too. */
+bool store_snapshot_read(const store_snapshot *n, const subject_id *key, void *out);
+bool store_snapshot_spoilt(const store_snapshot *n); /* any thread; what was read before it said no was right */
+/* [writer] No reader may be inside; frees it. Accepts NULL. */
 void store_snapshot_end(store *s, store_snapshot **n);
 
 typedef struct store_stats {

@@ -57,7 +57,8 @@ struct store {
     size_t record_size;
     size_t words;
     uint64_t seed;
-    uint8_t *base; /* of `records`: record r begins r * record_size further */
+    store_snapshot *snapshot; /* the writer's; NULL: none */
+    uint8_t *base;            /* of `records`: record r begins r * record_size further */
     unsigned block_shift;
     arena *records;
     arena *pool; /* of index chunks */
@@ -142,6 +143,27 @@ static inline bool slot_copy(const shard *sh, const slot_word *slot, size_t word
         if (slot_load(&slot[1]) == second && atomic_load_explicit(&sh->fence, memory_order_acquire) == fence)
             return true;
     }
+}
+
+/* Copies whatever record the slot holds; false if it is free. */
+static inline bool slot_copy_any(const shard *sh, const slot_word *slot, size_t words, void *out) {
+    for (unsigned turn = 0;; store_pause(&turn)) {
+        uint64_t head[2] = {slot_load(&slot[0]), slot_load(&slot[1])};
+        if (slot_is_free(head[0])) return false;
+        subject_id id;
+        memcpy(&id, head, sizeof id);
+        if (slot_copy(sh, slot, words, &id, out)) return true; /* else it has just changed hands: look again */
+    }
+}
+
+/* [reader] store_read that also tells where the record lies. */
+bool store_copy(const store *s, uint64_t hash, const subject_id *key, void *out, uint32_t *ref);
+
+/* [writer] Keeps what the slot holds for the snapshot (store_snapshot.c), which there must be; before any change to the
+ * slot, and before the index leads to it or away from it. */
+void store_snapshot_keep(const store *s, uint32_t ref);
+static inline void store_before_change(const store *s, uint32_t ref) {
+    if (__builtin_expect(s->snapshot != NULL, 0)) store_snapshot_keep(s, ref);
 }
 
 /* Where the writer found a key. */

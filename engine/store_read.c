@@ -17,7 +17,7 @@
     64u /* keys in flight: enough to keep the core's line-fill buffers busy, few enough for the first cache            \
          */
 
-static bool find_and_copy(const store *s, uint64_t hash, const subject_id *key, void *out) {
+bool store_copy(const store *s, uint64_t hash, const subject_id *key, void *out, uint32_t *ref) {
     const shard *sh = &s->shards[store_shard_of(hash)];
     const store_index *index = atomic_load_explicit(&sh->index, memory_order_acquire);
     if (index == NULL || key->bytes[0] == SUBJECT_NONE) return false;
@@ -28,8 +28,8 @@ static bool find_and_copy(const store *s, uint64_t hash, const subject_id *key, 
         uint64_t low = atomic_load_explicit(&at->low, memory_order_acquire);
         uint64_t high = atomic_load_explicit(&at->high, memory_order_acquire);
         for (unsigned mask = store_index_match(low, high, tag); mask != 0; mask &= mask - 1) {
-            uint32_t ref = atomic_load_explicit(&at->ref[__builtin_ctz(mask)], memory_order_acquire);
-            if (slot_copy(sh, store_slot(s, ref), s->words, key, out)) return true;
+            *ref = atomic_load_explicit(&at->ref[__builtin_ctz(mask)], memory_order_acquire);
+            if (slot_copy(sh, store_slot(s, *ref), s->words, key, out)) return true;
         }
         if (store_index_passed(high) == 0) return false;
     }
@@ -37,7 +37,8 @@ static bool find_and_copy(const store *s, uint64_t hash, const subject_id *key, 
 }
 
 bool store_read(const store *s, const subject_id *key, void *out) {
-    return find_and_copy(s, store_hash_key(s->seed, key), key, out);
+    uint32_t ref;
+    return store_copy(s, store_hash_key(s->seed, key), key, out, &ref);
 }
 
 /* A key on its way. Each step uses a line that was asked for by the step before, and asks for the next. */
@@ -153,17 +154,6 @@ size_t store_count(const store *s) {
 
 #define POSITION_BITS 33
 
-/* Copies whatever record the slot holds; false if it is free. */
-static bool copy_any(const shard *sh, const slot_word *slot, size_t words, void *out) {
-    for (unsigned turn = 0;; store_pause(&turn)) {
-        uint64_t head[2] = {slot_load(&slot[0]), slot_load(&slot[1])};
-        if (slot_is_free(head[0])) return false;
-        subject_id id;
-        memcpy(&id, head, sizeof id);
-        if (slot_copy(sh, slot, words, &id, out)) return true; /* else it has just changed hands: look again */
-    }
-}
-
 size_t store_scan(const store *s, store_cursor *cursor, void *out, store_cursor *after, size_t max) {
     CHECK(max > 0);
     size_t count = 0;
@@ -176,7 +166,7 @@ size_t store_scan(const store *s, store_cursor *cursor, void *out, store_cursor 
         while (position < used && count < max) {
             const slot_word *slot = store_slot(s, store_ref_at(s, blocks, (uint32_t)position));
             position++;
-            if (!copy_any(sh, slot, s->words, (uint8_t *)out + count * s->record_size)) continue;
+            if (!slot_copy_any(sh, slot, s->words, (uint8_t *)out + count * s->record_size)) continue;
             if (after != NULL) after[count] = number << POSITION_BITS | position;
             count++;
         }
