@@ -67,6 +67,7 @@ static status hash_files(const policy_file *files, size_t count, policy_set *set
 static void load_file(policy_loader *l, const policy_file *file, policy *out) {
     l->file = policy_arena_text(l->keep, file->name, strlen(file->name));
     l->file_errors = 0;
+    out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
     if (!l->file) {
         l->no_memory = true;
         return;
@@ -161,9 +162,17 @@ status policy_empty(policy_set **out) {
 
 void policy_destroy(policy_set **set) {
     if (!set || !*set) return;
-    policy_arena_deinit(&(*set)->arena);
-    free(*set);
+    policy_set *old = *set;
     *set = NULL;
+    if (atomic_fetch_sub_explicit(&old->holders, 1, memory_order_acq_rel) != 0) return;
+    policy_arena_deinit(&old->arena);
+    free(old);
+}
+
+policy_set *policy_hold(const policy_set *set) {
+    policy_set *held = (policy_set *)set; /* constant but for its holders */
+    atomic_fetch_add_explicit(&held->holders, 1, memory_order_relaxed);
+    return held;
 }
 
 /* ------------------------------------------------------------------ what is in it */

@@ -58,7 +58,10 @@ void policy_findings_deinit(policy_findings *f);
  */
 status policy_load(const policy_file *files, size_t count, uint32_t version, policy_findings *findings,
                    policy_set **out) MUST_CHECK;
-void policy_destroy(policy_set **set); /* accepts NULL */
+/* Gives up the caller's hold; the last one frees the set. Accepts NULL. Any thread. */
+void policy_destroy(policy_set **set);
+/* One more holder, who calls policy_destroy when done: for whoever needs the active set beyond an rcu_pass. */
+policy_set *policy_hold(const policy_set *set);
 
 /* A set with no policies: every scenario answers UNKNOWN_SCENARIO. */
 status policy_empty(policy_set **out) MUST_CHECK;

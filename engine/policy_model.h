@@ -10,6 +10,7 @@
 #include "engine/table.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -146,6 +147,7 @@ typedef struct policy {
     unsigned benefit_count, example_count;
     policy_example *examples;
     policy_mark mark, scenario_mark, effective_mark, benefits_mark;
+    uint64_t text_hash; /* of the file's text: the same text compiles to the same policy, but for the areas it names */
 } policy;
 
 struct policy_set {
@@ -157,6 +159,7 @@ struct policy_set {
     uint16_t first[SCENARIO_MAX + 2];     /* items of scenario s: first[s] … first[s + 1] - 1 */
     uint16_t program_of[PROGRAM_MAX + 1]; /* the scenario that has the program, 0 none */
     policy_arena arena;
+    atomic_uint holders; /* beside the first */
 };
 static_assert(LIMIT_POLICY_FILES <= UINT16_MAX, "an item's index fits");
 
