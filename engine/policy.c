@@ -67,7 +67,6 @@ static status hash_files(const policy_file *files, size_t count, policy_set *set
 static void load_file(policy_loader *l, const policy_file *file, policy *out) {
     l->file = policy_arena_text(l->keep, file->name, strlen(file->name));
     l->file_errors = 0;
-    out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
     if (!l->file) {
         l->no_memory = true;
         return;
@@ -81,6 +80,7 @@ static void load_file(policy_loader *l, const policy_file *file, policy *out) {
     status s = policy_yaml_parse(l, file->text, file->length, &root);
     if (s == STATUS_NO_MEMORY) l->no_memory = true;
     if (s == STATUS_OK) policy_parse(l, root, out);
+    out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
     if (s == STATUS_OK && l->file_errors == 0 && !l->no_memory) policy_check_tables(l, out);
     l->no_memory |= l->scratch.failed || l->keep->failed;
     policy_arena_deinit(&l->scratch);
