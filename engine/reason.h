@@ -4,23 +4,28 @@
  * A suggestion is never guessed: it is a change of changeable inputs after which policy_decide — the same compiled
  * tables — does grant the benefit. Two kinds:
  *   change   other values of one to three changeable fields: more volunteer hours, a given consent, fulfilled
- *            commitments, fewer points …; the smallest by number of fields, then by distance
+ *            commitments, fewer points …; the smallest by number of fields, then by the number of those that others
+ *            judge (grades, scores), then by distance
  *   wait     the first later day on which the subject as it is now (records end, points decay, listings and bars run
  *            out: credit_derive) would get it, searched for five years ahead
  * A benefit that only unchangeable inputs stand in the way of has neither.
  *
- * Which fields can be changed, and which way, is a table in reason.c: what a subject can bring about itself. */
+ * Which fields can be changed, and which way, is a table in reason_change.c: what a subject can bring about itself, and
+ * grades and scores, which it can only earn. If the composite score is computed, it follows what is changed. */
 #ifndef XINYI_ENGINE_REASON_H
 #define XINYI_ENGINE_REASON_H
 
 #include "engine/credit.h"
 
 #define REASON_CHANGES 3
+#define REASON_EVALUATIONS 16384 /* decisions that are tried with one, two and three fields changed, each */
+#define REASON_YEARS 5           /* how far ahead waiting is looked at */
 
 typedef struct reason_change {
     const char *field, *title;
     char from[PROFILE_VALUE_TEXT], to[PROFILE_VALUE_TEXT];
     int64_t from_value, to_value; /* PROFILE_MISSING among them */
+    bool indirect;                /* others judge it: a grade, a score; not an act of the subject's own */
     char text[160];               /* "12 more volunteer hours" */
 } reason_change;
 
@@ -29,23 +34,29 @@ typedef struct benefit_reason {
     const char *id, *title;
     bool granted;
     const char *row, *table; /* the first row that granted it; the row that declined everything; NULL if neither */
+    const char *because;     /* that row's note for people, "" if it has none; NULL without a row */
     unsigned change_count;   /* 0: no change helps */
     reason_change changes[REASON_CHANGES];
     int32_t wait_day;    /* 0: waiting alone does not help within five years */
-    char wait_text[200]; /* "when the record of 2026-03-02 ends on 2027-03-02" */
+    char wait_text[200]; /* "when the record of 2026-03-02 (逾期申报) ends on 2027-03-02"; without a day what kept the
+                          * search from going on ("the policy ends on 2027-01-01 …"), or "" */
 } benefit_reason;
 
 typedef struct reasons {
     decision result;
     unsigned count;
     benefit_reason items[LIMIT_BENEFITS];
-    /* the outcome itself, where it is not `granted`: as for a benefit, with id NULL */
+    /* the outcome itself: as for a benefit, with id NULL; row: the one that set it; granted: it is `granted` */
     benefit_reason outcome;
 } reasons;
 
-/* `p` is the derived profile of that day; d may be NULL. Some hundred microseconds: not for the hot path. Errors:
+/* `p` is the derived profile of that day; d may be NULL. Some hundred microseconds, a few milliseconds at most
+ * (REASON_EVALUATIONS for each number of fields, and five years of days): not for the hot path. Errors:
  * UNKNOWN_SCENARIO, NOT_EFFECTIVE, NO_MEMORY. `out` is large: not on a small stack. */
 status reason_find(const policy_set *set, unsigned scenario, const profile *p, const dossier *d, policy_moment at,
                    reasons *out) MUST_CHECK;
+
+/* The profile after the changes that are suggested for a benefit or for the outcome. */
+void reason_apply(const policy_set *set, const benefit_reason *b, const profile *p, profile *out);
 
 #endif

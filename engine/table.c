@@ -223,7 +223,8 @@ size_t table_cuts(const table *t, unsigned column, uint32_t *cuts, size_t max) {
     const table_filter *f = &t->each[t->filter[column]];
     size_t n = 0;
     if (t->filter[column] >= t->direct) {
-        memcpy(cuts, (const char *)t + f->cuts, (f->last < max ? f->last : max) * sizeof *cuts);
+        n = f->last < max ? f->last : max;
+        if (n) memcpy(cuts, (const char *)t + f->cuts, n * sizeof *cuts);
         return f->last;
     }
     for (uint32_t v = 0; v <= f->last; v++) {
