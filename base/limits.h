@@ -57,6 +57,11 @@
 #define LIMIT_EVALUATION_ROWS 20       /* adjustments, caps and `instead` rows of one scorecard, of each kind */
 #define LIMIT_EVALUATION_CARDS 16      /* scorecards of an evaluation */
 
+/* impact of a candidate policy: what is kept of records that are overwritten meanwhile, 80 and 400 bytes each */
+#define LIMIT_IMPACT_CHANGES (4u << 20)
+#define LIMIT_IMPACT_ACCOUNT_CHANGES (1u << 19)
+#define LIMIT_IMPACT_SAMPLES 100 /* for each benefit gained or lost */
+
 /* ledger */
 #define LIMIT_INSTRUMENTS 8                        /* instruments of one account */
 #define LIMIT_AMOUNT_FEN INT64_C(1000000000000000) /* 10 trillion yuan in fen: sums of 8 instruments stay in int64 */
