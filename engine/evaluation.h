@@ -2,18 +2,18 @@
  * commitments into a composite score (0–1000) and grade. One scorecard for natural persons, one for legal entities, or
  * more; the first whose condition is true of the subject is used.
  *
- *   inputs    each gives 0–1000 by its normalisation (piecewise linear over a number, rounded half up, or a map of
- *             names), counted with its weight: Σ weight × value / Σ weight of the inputs that are there. An input without
- *             a value is left out, unless it says what a missing value counts as. Fewer inputs than `at_least` with a
- *             value of their own: unrated.
- *   merits    positive points × per_point, at most max; added
- *   penalties negative points × per_point, at most max; subtracted
- *   adjustments  rows of cells with a number, e.g. -100 for each state of affairs; all that match are added
- *   caps      rows of cells with a score that cannot be passed; the lowest that matches counts
- *   instead   rows of cells with a field whose value is taken as the result (a third party's or an existing score, as
- *             the plan allows), through that field's normalisation: the first that matches and has a value. It replaces
- *             all of the above but the caps
- *   grades    cut-offs of AAA AA A B; else C. Unrated score, unrated grade.
+ *   inputs      each gives 0–1000 by its normalisation (piecewise linear over a number, rounded half up, or a
+ *               map of names), counted with its weight: Σ weight × value / Σ weight of the inputs that are there.
+ *               An input without a value is left out, unless it says what a missing value counts as. Fewer
+ *               inputs than `at_least` with a value of their own: unrated.
+ *   merits      positive points × per_point, at most max; added
+ *   penalties   negative points × per_point, at most max; subtracted
+ *   adjustments rows of cells with a number, e.g. -100 for a state of affairs; all that match are added
+ *   caps        rows of cells with a score that cannot be passed; the lowest that matches counts
+ *   instead     rows of cells with a field whose value is taken as the result (a third party's or an existing
+ *               score, as the plan allows), through that field's normalisation: the first that matches and has
+ *               a value. It replaces all of the above but the caps
+ *   grades      cut-offs of AAA AA A B; else C. Unrated score, unrated grade.
  *
  * The sum is kept exact and rounded once, half up, then held within 0–1000.
  *
