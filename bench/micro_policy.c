@@ -1,5 +1,9 @@
 /* Time of one decision, without store and network: make build/micro_policy && build/micro_policy [directory]
  *
+ * First tables of 10, 100 and 1000 rows over the same 8 columns, which should cost about the same: for subjects whose
+ * rows lie all over the table, and for subjects whom only its last row matches, the worst case. Then the shipped
+ * policies.
+ *
  * Loads the policies of a directory (policy), makes random profiles that fit into the first-level cache a batch at a
  * time, and decides them again and again: one at a time, in batches, and the guarantee terms. Prints the best of
  * several rounds, because everything else that runs on the machine can only add to it. */
@@ -118,6 +122,64 @@ static double best(measure m, const policy_set *set, unsigned which, const profi
     return least;
 }
 
+/* ------------------------------------------------------------------ tables of different length */
+
+#define SIZED_SCENARIO 6
+#define STEP_MINUTES 30 /* of volunteer service, between neighbouring pairs of rows */
+
+/* Two rows for each stretch of service time, differing in the other columns, and one for everybody at the end. */
+static policy_set *load_sized(unsigned rows) {
+    static const char *const GRADES[] = {">= 中", "not(missing)", ">= 差", "良, 中, 优"};
+    static const char *const FORMS[] = {"person, enterprise", "not(government)", "-", "enterprise"};
+    buf text = {0};
+    buf_printf(&text,
+               "policy: sized\nscenario: {name: sized, code: %d}\ntitle: t\nauthority: a\nlegal_basis: [x]\n"
+               "effective: {}\nexamples: []\ntables:\n  - table: t\n    hit: first\n    outputs: [outcome, tier]\n"
+               "    inputs: [volunteer_minutes, form, public_grade, market_grade, tax_grade, serious_list, "
+               "negative_points, public_score]\n    rows:\n",
+               SIZED_SCENARIO);
+    for (unsigned r = 0; r + 1 < rows; r++) {
+        unsigned from = r / 2 * STEP_MINUTES;
+        buf_printf(&text, "      - {id: R%u, when: ['[%u..%u)', '%s', '%s', '%s', '%s', '%s', '< %u.%02u', '>= %u'], ",
+                   r, from, from + STEP_MINUTES, r % 2 ? "-" : FORMS[draw(4)], r % 2 ? "-" : GRADES[draw(4)],
+                   r % 2 ? "-" : ">= B, missing", r % 2 ? "not(D), missing" : "A, B, M", r % 2 ? "-" : "false",
+                   (unsigned)(6 + draw(20)), (unsigned)draw(100), (unsigned)draw(400));
+        buf_printf(&text, "then: [granted, %u]}\n", 1 + r % 200);
+    }
+    buf_printf(&text, "      - {id: last, when: ['-', '-', '-', '-', '-', '-', '-', '-'], then: [review, 0]}\n");
+    policy_file file = {"sized.yaml", (const char *)text.data, text.size};
+    policy_findings findings = {0};
+    policy_set *set = NULL;
+    if (policy_load(&file, 1, 1, &findings, &set) != STATUS_OK && findings.count)
+        fprintf(stderr, "%s:%u: %s\n", findings.items[0].file, findings.items[0].line, findings.items[0].message);
+    policy_findings_deinit(&findings);
+    buf_deinit(&text);
+    return set;
+}
+
+static bool compare_sizes(policy_moment at) {
+    static const unsigned SIZES[] = {10, 100, 1000, 4000};
+    static profile spread[PROFILES], last[PROFILES];
+    printf("%-12s %10s %10s %10s %10s\n", "rows", "spread", "batch", "last", "batch");
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        policy_set *set = load_sized(SIZES[i]);
+        if (!set) return false;
+        for (int k = 0; k < PROFILES; k++) {
+            make_profile(&spread[k]);
+            spread[k].public_score = (uint16_t)(400 + draw(600));
+            last[k] = spread[k];
+            spread[k].volunteer_minutes = (uint32_t)draw(SIZES[i] * STEP_MINUTES / 2);
+            last[k].volunteer_minutes = SIZES[i] * STEP_MINUTES + (uint32_t)draw(1000);
+        }
+        printf("%-12u %10.1f %10.1f %10.1f %10.1f\n", SIZES[i], best(decide_single, set, SIZED_SCENARIO, spread, at),
+               best(decide_batch, set, SIZED_SCENARIO, spread, at), best(decide_single, set, SIZED_SCENARIO, last, at),
+               best(decide_batch, set, SIZED_SCENARIO, last, at));
+        policy_destroy(&set);
+    }
+    printf("\n");
+    return true;
+}
+
 int main(int argc, char **argv) {
     static profile profiles[PROFILES];
     policy_set *set = load(argc > 1 ? argv[1] : "policy");
@@ -126,8 +188,10 @@ int main(int argc, char **argv) {
         return 1;
     }
     policy_moment at = policy_moment_of_day(clock_day_from_date(2026, 11, 24));
+    printf("ns a decision, best of %d rounds\n", ROUNDS);
+    if (!compare_sizes(at)) return 1;
     for (int i = 0; i < PROFILES; i++) make_profile(&profiles[i]);
-    printf("%-12s %10s %10s   ns a decision, best of %d rounds\n", "scenario", "single", "batch", ROUNDS);
+    printf("%-12s %10s %10s\n", "scenario", "single", "batch");
     for (unsigned s = 1; s <= SCENARIO_MAX; s++) {
         const char *name = policy_scenario_name(set, s);
         if (!name) continue;
