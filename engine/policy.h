@@ -201,6 +201,7 @@ typedef struct policy_benefit {
 typedef struct policy_info {
     uint8_t scenario;
     uint8_t program; /* guarantee program, 0 none */
+    uint8_t purpose; /* for which it is usually asked (base/purpose.h); 0: whoever asks has to say */
     const char *id, *scenario_name, *title, *authority, *legal_basis, *file;
     /* In force from_hour ≤ hour < to_hour; hours since the epoch (clock.h), INT32_MIN / INT32_MAX if open. People see
      * them as China time: policy_format_hour. */

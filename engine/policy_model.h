@@ -141,6 +141,7 @@ typedef struct policy {
     policy_table *tables;
     const policy_table *scope;         /* one row, which must match; NULL: everybody is in scope */
     uint8_t scenario;                  /* 0 only while loading fails */
+    uint8_t purpose;                   /* the usual one of who asks, 0 none */
     const policy_guarantee *guarantee; /* NULL: none */
     const char *id, *scenario_name, *scenario_title, *title, *authority, *legal_basis, *file;
     policy_benefit *benefits;
@@ -158,6 +159,7 @@ struct policy_set {
     policy *items;                        /* by scenario, then by day */
     uint16_t first[SCENARIO_MAX + 2];     /* items of scenario s: first[s] … first[s + 1] - 1 */
     uint16_t program_of[PROGRAM_MAX + 1]; /* the scenario that has the program, 0 none */
+    const struct credit_rules *credit;    /* never NULL; credit.h */
     policy_arena arena;
     atomic_uint holders; /* beside the first */
 };

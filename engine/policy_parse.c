@@ -14,16 +14,37 @@ static const char *or_empty(const char *text) { return text ? text : ""; }
 
 /* ------------------------------------------------------------------ who, when, why */
 
+/* The five that ship are asked for their own purpose, whatever client asks. */
+static void parse_purpose(policy_loader *l, const policy_node *node, policy *out) {
+    out->purpose = out->scenario <= SCENARIO_VOLUNTEER ? out->scenario : PURPOSE_NONE;
+    if (!node) return;
+    const char *names[PURPOSE_END] = {0};
+    char near[80] = "";
+    bool text = node->kind == NODE_TEXT;
+    unsigned code = text ? purpose_find(node->text) : PURPOSE_NONE;
+    for (unsigned i = 1; i < PURPOSE_END; i++) names[i] = purpose_name(i);
+    if (text) policy_suggest_text(node->text, node->length, names, PURPOSE_END, near, sizeof near);
+    if (code == PURPOSE_NONE)
+        policy_error(l, node, "the usual purpose of a scenario is one such as administrative_approval%s", near);
+    else if (out->purpose != PURPOSE_NONE && code != out->purpose)
+        policy_error(l, node, "the scenario '%s' is asked for %s; leave 'purpose:' out", out->scenario_name,
+                     purpose_name(out->purpose));
+    else
+        out->purpose = (uint8_t)code;
+}
+
 static void parse_scenario(policy_loader *l, const policy_node *node, policy *out) {
     static const char *const SHIPPED[] = {NULL, "loan", "travel", "power", "approval", "volunteer"};
-    policy_key keys[] = {{.name = "name", .required = true}, {.name = "code", .required = true}, {.name = "title"}};
+    policy_key keys[] = {
+        {.name = "name", .required = true}, {.name = "code", .required = true}, {.name = "title"}, {.name = "purpose"}};
     int64_t code = 0;
     out->scenario_mark = policy_mark_of(node);
-    if (!policy_read_keys(l, node, "'scenario'", keys, 3)) return;
+    if (!policy_read_keys(l, node, "'scenario'", keys, 4)) return;
     if (keys[0].value) out->scenario_name = or_empty(policy_read_name(l, keys[0].value, "a scenario's name"));
     if (keys[2].value) out->scenario_title = or_empty(policy_read_text(l, keys[2].value, "a scenario's title"));
     if (!keys[1].value || !policy_read_number(l, keys[1].value, "a scenario's code", 1, SCENARIO_MAX, &code)) return;
     out->scenario = (uint8_t)code;
+    parse_purpose(l, keys[3].value, out);
     if (!out->scenario_name[0]) return;
     for (int64_t i = 1; i <= SCENARIO_VOLUNTEER; i++) {
         bool same = strcmp(SHIPPED[i], out->scenario_name) == 0;

@@ -18,6 +18,8 @@ static void read_policy(catalog *k, const json_t *policy) {
     if (code <= 0 || code >= CATALOG_SCENARIOS) return;
     k->scenario[code] = json_string_value(json_object_get(policy, "scenario"));
     k->title[code] = json_string_value(json_object_get(policy, "title"));
+    const char *usual = json_string_value(json_object_get(policy, "purpose"));
+    k->purpose[code] = (uint8_t)(usual != NULL ? purpose_find(usual) : PURPOSE_NONE);
     json_t *benefit;
     size_t i;
     json_array_foreach(json_object_get(policy, "benefits"), i, benefit) {
@@ -62,6 +64,11 @@ int catalog_scenario(const cli *c, const catalog *k, const char *name, unsigned 
         suggest_offer(&s, known);
     }
     return cli_usage(c, "unknown scenario '%s'%s", name, suggest_text(&s, near));
+}
+
+unsigned catalog_purpose(const catalog *k, unsigned scenario) {
+    if (scenario > 0 && scenario < SHIPPED) return scenario;
+    return scenario < CATALOG_SCENARIOS ? k->purpose[scenario] : PURPOSE_NONE;
 }
 
 const char *catalog_scenario_name(const catalog *k, unsigned code, char buffer[32]) {

@@ -24,7 +24,7 @@ const char help_evaluate[] =
     "Decides a scenario: loan, travel, power, approval, volunteer, or another that the policies define.\n"
     "  --file FILE      ids, one a line; - is standard input\n"
     "  --csv            CSV on standard output; --json prints one object a line\n"
-    "  --purpose NAME   what the query is for; default: the scenario's own, which the first five have. One of\n"
+    "  --purpose NAME   what the query is for; default: the one the scenario's policy names. One of\n"
     "                  " PURPOSES_1 "\n"
     "                  " PURPOSES_2 "\n"
     "Ids that are not valid are reported, the rest goes on (exit status 4). Of one subject the deciding row is told\n"
@@ -328,7 +328,7 @@ int command_evaluate(cli *c, int argc, char **argv) {
     if (bad > 0 && bad == argc - first) return CLI_EXIT_USAGE;
     if ((code = cli_connect(c)) != 0 || (code = catalog_load(c, &e.names)) != 0) return code;
     code = catalog_scenario(c, &e.names, scenario, &e.scenario);
-    if (code == 0) code = cli_purpose(c, purpose_text, e.scenario <= SCENARIO_VOLUNTEER ? e.scenario : 0, &e.purpose);
+    if (code == 0) code = cli_purpose(c, purpose_text, catalog_purpose(&e.names, e.scenario), &e.purpose);
     if (code == 0) code = evaluate(&e, file, argc - first, argv + first);
     free(e.subjects);
     free(e.decisions);

@@ -195,7 +195,7 @@ static int explain(cli *c, const catalog *names, const char *scenario_text, cons
     unsigned scenario, asked_for;
     const char *text = NULL;
     int code = catalog_scenario(c, names, scenario_text, &scenario);
-    if (code == 0) code = cli_purpose(c, purpose_text, scenario <= SCENARIO_VOLUNTEER ? scenario : 0, &asked_for);
+    if (code == 0) code = cli_purpose(c, purpose_text, catalog_purpose(names, scenario), &asked_for);
     if (code != 0) return code;
     int result = xinyi_explain(c->x, scenario, asked_for, subject, &text);
     if (result != 0 && status_classify((unsigned)result) == STATUS_CLASS_REFUSED) {
