@@ -6,6 +6,7 @@
 #include "engine/policy.h"
 
 #include "base/check.h"
+#include "engine/credit_parse.h"
 #include "engine/policy_load.h"
 
 #include <stdio.h>
@@ -64,43 +65,69 @@ static status hash_files(const policy_file *files, size_t count, policy_set *set
 
 /* ------------------------------------------------------------------ loading */
 
-static void load_file(policy_loader *l, const policy_file *file, policy *out) {
+/* The tree of a file; false (said) if there is none. */
+static bool open_file(policy_loader *l, const policy_file *file, policy_node **root) {
     l->file = policy_arena_text(l->keep, file->name, strlen(file->name));
     l->file_errors = 0;
     if (!l->file) {
         l->no_memory = true;
-        return;
+        return false;
     }
     if (file->length > LIMIT_POLICY_FILE_BYTES) {
         policy_say_at(l, POLICY_ERROR, (policy_mark){0, 0}, "the file has more than %u MiB; split it",
                       LIMIT_POLICY_FILE_BYTES >> 20);
-        return;
+        return false;
     }
-    policy_node *root;
-    status s = policy_yaml_parse(l, file->text, file->length, &root);
+    status s = policy_yaml_parse(l, file->text, file->length, root);
     if (s == STATUS_NO_MEMORY) l->no_memory = true;
-    if (s == STATUS_OK) policy_parse(l, root, out);
-    out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
-    if (s == STATUS_OK && l->file_errors == 0 && !l->no_memory) policy_check_tables(l, out);
+    return s == STATUS_OK;
+}
+
+static void close_file(policy_loader *l) {
     l->no_memory |= l->scratch.failed || l->keep->failed;
     policy_arena_deinit(&l->scratch);
 }
 
+static void load_scenario(policy_loader *l, const policy_file *file, policy *out) {
+    policy_node *root;
+    bool good = open_file(l, file, &root);
+    if (good) policy_parse(l, root, out);
+    out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
+    if (good && l->file_errors == 0 && !l->no_memory) policy_check_tables(l, out);
+    close_file(l);
+}
+
+static void load_part(policy_loader *l, const policy_file *file, unsigned part, credit_loading *credit) {
+    policy_node *root;
+    if (open_file(l, file, &root)) credit_parse(l, credit, part, file, root);
+    close_file(l);
+}
+
+/* Parts first: scenarios name their areas. */
 static void load_files(policy_loader *l, const policy_file *files, size_t count, policy_set *set) {
+    credit_loading credit;
+    uint8_t parts[LIMIT_POLICY_FILES];
     if (count > LIMIT_POLICY_FILES) {
         policy_say_at(l, POLICY_ERROR, (policy_mark){0, 0}, "%zu policy files; a set has at most %d", count,
                       LIMIT_POLICY_FILES);
         return;
     }
     set->items = POLICY_ARENA_ARRAY(&set->arena, policy, count);
-    if (!set->items) {
+    if (!set->items || !credit_loading_begin(l, &credit)) {
         l->no_memory = true;
         return;
     }
-    for (size_t i = 0; i < count && !l->no_memory; i++) load_file(l, &files[i], &set->items[i]);
-    if (l->no_memory) return;
-    set->count = count;
-    policy_check_set(l, set->items, count);
+    set->credit = credit.rules;
+    for (size_t i = 0; i < count && !l->no_memory; i++) {
+        parts[i] = files[i].length <= LIMIT_POLICY_FILE_BYTES
+                       ? (uint8_t)credit_part_of(l, files[i].text, files[i].length)
+                       : PART_COUNT;
+        if (parts[i] < PART_COUNT) load_part(l, &files[i], parts[i], &credit);
+    }
+    if (!l->no_memory) credit_loading_end(l, &credit);
+    for (size_t i = 0; i < count && !l->no_memory; i++)
+        if (parts[i] == PART_COUNT) load_scenario(l, &files[i], &set->items[set->count++]);
+    if (!l->no_memory) policy_check_set(l, set->items, set->count);
 }
 
 static int by_place(const void *a, const void *b) {
@@ -199,6 +226,7 @@ void policy_get_info(const policy_set *set, size_t index, policy_info *out) {
     const policy_guarantee *g = p->guarantee;
     *out = (policy_info){.scenario = p->scenario,
                          .program = g ? g->program : 0,
+                         .purpose = p->purpose,
                          .id = p->id,
                          .scenario_name = p->scenario_name,
                          .title = p->title,
