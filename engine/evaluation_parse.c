@@ -3,6 +3,7 @@
  * have been read, so their names are looked up at the end. */
 #include "engine/evaluation_parse.h"
 
+#include "engine/credit_parse.h"
 #include "engine/policy_suggest.h"
 
 #include <stdio.h>
@@ -140,19 +141,8 @@ static void parse_grades(policy_loader *l, const policy_node *node, evaluation *
 
 /* ------------------------------------------------------------------ the file */
 
-enum {
-    KEY_EVALUATION,
-    KEY_INDICATORS,
-    KEY_GRADES,
-    KEY_CARDS,
-    KEY_EXAMPLES,
-    KEY_TITLE,
-    KEY_AUTHORITY,
-    KEY_BASIS,
-    KEY_STATUS,
-    KEY_NOTE,
-    KEY_COUNT
-};
+enum { KEY_EVALUATION, KEY_INDICATORS, KEY_GRADES, KEY_CARDS, KEY_EXAMPLES, KEY_HEAD };
+enum { HEAD_TITLE = KEY_HEAD, HEAD_AUTHORITY, HEAD_BASIS }; /* CREDIT_HEAD */
 
 static evaluation *new_evaluation(policy_loader *l) {
     evaluation *e = POLICY_ARENA_ARRAY(l->keep, evaluation, 1);
@@ -167,19 +157,33 @@ static evaluation *new_evaluation(policy_loader *l) {
     return NULL;
 }
 
+/* A text or a list of texts, joined with "; "; what is wrong with them has been said. */
+static const char *keep_texts(policy_loader *l, const policy_node *node) {
+    if (!node) return "";
+    const policy_node *first = node->kind == NODE_LIST ? node->first : node;
+    size_t room = 1, used = 0;
+    for (const policy_node *n = first; n; n = n == node ? NULL : n->next) room += n->length + 2u;
+    char *text = policy_arena_alloc(l->keep, room, 1);
+    if (!text) {
+        l->no_memory = true;
+        return "";
+    }
+    for (const policy_node *n = first; n; n = n == node ? NULL : n->next)
+        if (n->kind == NODE_TEXT) used += (size_t)snprintf(text + used, room - used, "%s%s", used ? "; " : "", n->text);
+    return text;
+}
+
 void evaluation_parse(policy_loader *l, const policy_node *root, credit_rules *out) {
-    policy_key k[KEY_COUNT] = {[KEY_EVALUATION] = {.name = "evaluation", .required = true},
-                               [KEY_INDICATORS] = {.name = "indicators"},
-                               [KEY_GRADES] = {.name = "grades", .required = true},
-                               [KEY_CARDS] = {.name = "scorecards", .required = true},
-                               [KEY_EXAMPLES] = {.name = "examples"},
-                               [KEY_TITLE] = {.name = "title"},
-                               [KEY_AUTHORITY] = {.name = "authority"},
-                               [KEY_BASIS] = {.name = "legal_basis"},
-                               [KEY_STATUS] = {.name = "status"},
-                               [KEY_NOTE] = {.name = "note"}};
+    policy_key k[KEY_HEAD + CREDIT_HEAD_KEYS] = {[KEY_EVALUATION] = {.name = "evaluation", .required = true},
+                                                 [KEY_INDICATORS] = {.name = "indicators"},
+                                                 [KEY_GRADES] = {.name = "grades", .required = true},
+                                                 [KEY_CARDS] = {.name = "scorecards", .required = true},
+                                                 [KEY_EXAMPLES] = {.name = "examples"}};
     evaluation *e = new_evaluation(l);
-    if (!e || !policy_read_keys(l, root, "an evaluation", k, KEY_COUNT)) return;
+    if (!e || !credit_read_head(l, root, "an evaluation", k, sizeof k / sizeof k[0])) return;
+    e->title = keep_texts(l, k[HEAD_TITLE].value);
+    e->authority = keep_texts(l, k[HEAD_AUTHORITY].value);
+    e->legal_basis = keep_texts(l, k[HEAD_BASIS].value);
     const char *id =
         k[KEY_EVALUATION].value ? policy_read_name(l, k[KEY_EVALUATION].value, "an evaluation's id") : NULL;
     if (id) e->id = id;

@@ -4,11 +4,6 @@
 
 #include "engine/evaluation_model.h"
 
-/* A file whose first key is `evaluation:`; sets out->evaluation. */
-void evaluation_parse(policy_loader *l, const policy_node *root, credit_rules *out);
-/* Once all files of the set are read: the sources that the indicators name. */
-void evaluation_resolve(policy_loader *l, const credit_rules *rules);
-
 /* After the indicators, whose slots they use. */
 void evaluation_parse_cards(policy_loader *l, const policy_node *node, evaluation *e);
 /* After the scorecards, which they name. */

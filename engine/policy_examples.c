@@ -2,6 +2,7 @@
  * it and run on demand against the policy they stand in, whatever the day. Only what an example names is compared. */
 #include "engine/policy_load.h"
 
+#include "engine/evaluation.h"
 #include "engine/policy_suggest.h"
 
 #include <stdarg.h>
@@ -64,22 +65,22 @@ static bool parse_status(policy_loader *l, const policy_node *node, uint16_t *ou
 
 static bool parse_benefits(policy_loader *l, const policy_node *node, const policy *p, uint64_t *bits) {
     bool good = policy_is_list(l, node, "'benefits'");
-    for (const policy_node *item = good ? node->first : NULL; item; item = item->next) {
+    for (const policy_node *named = good ? node->first : NULL; named; named = named->next) {
         const char *names[LIMIT_BENEFITS] = {0};
         unsigned i = 0;
-        for (; i < p->benefit_count && !policy_is_text(item, p->benefits[i].id); i++) names[i] = p->benefits[i].id;
+        for (; i < p->benefit_count && !policy_is_text(named, p->benefits[i].id); i++) names[i] = p->benefits[i].id;
         if (i < p->benefit_count) {
             *bits |= UINT64_C(1) << p->benefits[i].code;
             continue;
         }
         char near[80] = "";
         good = false;
-        if (item->kind != NODE_TEXT) {
-            policy_error(l, item, "a benefit is named by its id");
+        if (named->kind != NODE_TEXT) {
+            policy_error(l, named, "a benefit is named by its id");
             continue;
         }
-        policy_suggest_text(item->text, item->length, names, p->benefit_count, near, sizeof near);
-        policy_error(l, item, "unknown benefit '%.*s'%s", policy_shown(item->text, item->length), item->text, near);
+        policy_suggest_text(named->text, named->length, names, p->benefit_count, near, sizeof near);
+        policy_error(l, named, "unknown benefit '%.*s'%s", policy_shown(named->text, named->length), named->text, near);
     }
     return good;
 }
@@ -197,8 +198,8 @@ void policy_parse_examples(policy_loader *l, const policy_node *node, policy *ou
         l->no_memory = true;
         return;
     }
-    for (const policy_node *item = node->first; item; item = item->next)
-        parse_example(l, item, out, guarantee, &(*examples)[(*count)++]);
+    for (const policy_node *each = node->first; each; each = each->next)
+        parse_example(l, each, out, guarantee, &(*examples)[(*count)++]);
     check_names(l, *examples, *count);
 }
 
@@ -284,7 +285,7 @@ static void compare_terms(const policy *p, const policy_example *e, difference *
         differ(d, "unsecured_bp: expected %d, got %d", (int)want->unsecured_bp, (int)got.unsecured_bp);
 }
 
-static size_t run(const policy *p, const policy_example *examples, unsigned count, bool guarantee, policy_report report,
+static size_t run(const policy *p, const policy_example *examples, unsigned count, bool guarantee, policy_report tell,
                   void *context) {
     size_t failed = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -294,17 +295,19 @@ static size_t run(const policy *p, const policy_example *examples, unsigned coun
         else
             compare_decision(p, &examples[i], &d);
         failed += d.used > 0;
-        if (report) report(context, p->file, examples[i].mark.line, examples[i].name, d.used == 0, d.text);
+        if (tell) tell(context, p->file, examples[i].mark.line, examples[i].name, d.used == 0, d.text);
     }
     return failed;
 }
 
-size_t policy_run_examples(const policy_set *set, policy_report report, void *context) {
+size_t policy_run_examples(const policy_set *set, policy_report tell, void *context) {
     size_t failed = 0;
     for (size_t i = 0; i < set->count; i++) {
         const policy *p = &set->items[i];
-        failed += run(p, p->examples, p->example_count, false, report, context);
-        if (p->guarantee) failed += run(p, p->guarantee->examples, p->guarantee->example_count, true, report, context);
+        failed += run(p, p->examples, p->example_count, false, tell, context);
+        if (p->guarantee) failed += run(p, p->guarantee->examples, p->guarantee->example_count, true, tell, context);
     }
+    const evaluation *e = policy_credit(set)->evaluation;
+    if (e) failed += evaluation_run_examples(e, tell, context);
     return failed;
 }
