@@ -83,6 +83,63 @@ static int64_t run(const step *steps, unsigned count, const profile *p) {
     return stack[0];
 }
 
+/* ------------------------------------------------------------------ as text */
+
+typedef struct expr_text {
+    const policy_expr *e;
+    char *to;
+    size_t room, used;
+} expr_text;
+
+static void write_text(expr_text *t, const char *text) {
+    int n = snprintf(t->to + t->used, t->room - t->used, "%s", text);
+    t->used += (size_t)n < t->room - t->used ? (size_t)n : t->room - t->used - 1;
+}
+
+/* How tightly a step binds; numbers, fields and functions need no parentheses. */
+static int binding(unsigned kind) {
+    return kind == STEP_ADD || kind == STEP_SUB ? 1 : (kind == STEP_MUL || kind == STEP_DIV ? 2 : 3);
+}
+
+/* The first step of the expression whose last step is `at`. */
+static unsigned first_step(const policy_expr *e, unsigned at) {
+    unsigned wanted = 1;
+    for (;; at--) {
+        bool leaf = e->steps[at].kind == STEP_NUMBER || e->steps[at].kind == STEP_FIELD;
+        wanted = leaf ? wanted - 1 : wanted + 1;
+        if (wanted == 0) return at;
+    }
+}
+
+static void write_steps(expr_text *t, unsigned at, int around) {
+    static const char *const SIGNS[] = {[STEP_ADD] = " + ", [STEP_SUB] = " - ", [STEP_MUL] = " * ", [STEP_DIV] = " / "};
+    const step *s = &t->e->steps[at];
+    char number[32];
+    if (s->kind == STEP_NUMBER || s->kind == STEP_FIELD) {
+        snprintf(number, sizeof number, "%lld", (long long)s->number);
+        write_text(t, s->kind == STEP_NUMBER ? number : profile_field_at(s->field)->name);
+        return;
+    }
+    unsigned right = first_step(t->e, at - 1);
+    bool function = s->kind == STEP_MIN || s->kind == STEP_MAX;
+    bool enclosed = !function && binding(s->kind) < around;
+    if (function) write_text(t, s->kind == STEP_MIN ? "min(" : "max(");
+    if (enclosed) write_text(t, "(");
+    write_steps(t, right - 1, function ? 0 : binding(s->kind));
+    write_text(t, function ? ", " : SIGNS[s->kind]);
+    write_steps(t, at - 1, function ? 0 : binding(s->kind) + 1);
+    if (function || enclosed) write_text(t, ")");
+}
+
+const char *policy_expr_format(const policy_expr *e, char *buffer, size_t room) {
+    expr_text t = {e, buffer, room, 0};
+    buffer[0] = '\0';
+    write_steps(&t, e->count - 1, 0);
+    return buffer;
+}
+
+/* ------------------------------------------------------------------ value */
+
 int64_t policy_expr_value(const policy_expr *e, const profile *p) {
     int64_t v = run(e->steps, e->count, p);
     return v < 0 ? 0 : (v > LIMIT_AMOUNT_FEN ? LIMIT_AMOUNT_FEN : v);

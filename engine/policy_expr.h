@@ -27,6 +27,10 @@ typedef bool (*policy_expr_range)(void *context, const profile_field *field, sfe
 status policy_expr_parse(const char *text, size_t length, policy_expr_range range, void *context, policy_arena *memory,
                          const policy_expr **out, int64_t *constant, sfeel_error *error) MUST_CHECK;
 
+/* For people, as it could have been written: "min(volunteer_minutes / 60 * 100, 500000)". Cut off where the room ends;
+ * returns buffer. */
+const char *policy_expr_format(const policy_expr *e, char *buffer, size_t room);
+
 /* Of a profile within the ranges promised; any other gives some number in 0 … LIMIT_AMOUNT_FEN. */
 int64_t policy_expr_value(const policy_expr *e, const profile *p);
 

@@ -2,7 +2,7 @@
  * change it is searched for with policy_decide (reason_change.c, reason_wait.c). Nothing here knows how tables are
  * evaluated.
  *
- * Cost: one explanation, then for what was not granted the two searches, each bounded. One allocation of about 60 KiB
+ * Cost: one explanation, then for what was not granted the two searches, each bounded. One allocation of about 100 KiB
  * beside the explanation's own. */
 #include "engine/reason_internal.h"
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CANDIDATES 64
+#define CANDIDATES 256
 #define GOALS (LIMIT_BENEFITS + 1)
 #define GOAL_OUTCOME LIMIT_BENEFITS
 #define INDIRECT_COST (UINT64_C(1) << 56) /* more than any distances of three fields */
@@ -74,6 +74,7 @@ typedef struct choice {
 typedef struct pick {
     uint8_t choice, value;
 } pick;
+static_assert(CANDIDATES <= UINT8_MAX + 1, "a pick names any of them");
 
 typedef struct found {
     uint64_t cost;
@@ -301,7 +302,7 @@ static unsigned tried(const search *s, unsigned i) {
 }
 
 static void combine(search *s, unsigned depth, unsigned first) {
-    if (depth == s->n) {
+    if (depth == s->n || depth == REASON_CHANGES) {
         judge(s);
         return;
     }

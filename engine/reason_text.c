@@ -245,7 +245,7 @@ static bool grants(const moment_of_change *m, uint64_t fields, reason_goals want
     profile p = *m->before;
     decision d;
     profile_merge(&p, m->after, fields);
-    policy_decide(m->c->set, m->c->scenario, &p, (policy_moment){clock_ms_of_day(m->day), m->day}, &d);
+    policy_decide(m->c->set, m->c->scenario, &p, policy_moment_of_day(m->day), &d);
     return reason_any(reason_met(&d, wanted));
 }
 

@@ -18,8 +18,6 @@ typedef struct walk {
     uint64_t items;      /* read so far */
 } walk;
 
-static policy_moment beginning_of(int32_t day) { return (policy_moment){.now_ms = clock_ms_of_day(day), .day = day}; }
-
 /* False if it would cost too much. */
 static bool step(walk *w, int32_t day) {
     w->before = w->now;
@@ -44,13 +42,26 @@ static void take_met(const walk *w, int32_t day, reason_goals met, reasons *out)
     if (met.outcome) arrived(w, day, (reason_goals){.outcome = true}, &out->outcome);
 }
 
-/* Why nothing more is known about what has not come. */
-static void say_end(reason_goals left, const char *format, int32_t day, reasons *out) {
-    char text[sizeof out->outcome.wait_text], date[CLOCK_DATE_TEXT];
-    snprintf(text, sizeof text, "%s %s", format, clock_format_day(day, date));
+/* Why nothing is known about what has not come by the end of the walk. */
+static void say(reason_goals left, const char *text, reasons *out) {
+    size_t room = sizeof out->outcome.wait_text;
     for (unsigned i = 0; i < out->count; i++)
-        if (left.benefits >> out->items[i].code & 1) memcpy(out->items[i].wait_text, text, sizeof text);
-    if (left.outcome) memcpy(out->outcome.wait_text, text, sizeof text);
+        if (left.benefits >> out->items[i].code & 1) snprintf(out->items[i].wait_text, room, "%s", text);
+    if (left.outcome) snprintf(out->outcome.wait_text, room, "%s", text);
+}
+
+static void say_end(const reason_case *c, reason_goals left, reasons *out) {
+    char text[160], hour[POLICY_HOUR_TEXT];
+    snprintf(text, sizeof text, "not by waiting until %s, when the policy in force ends; later ones are not looked at",
+             policy_format_hour(c->item->to_hour, hour));
+    say(left, text, out);
+}
+
+static void say_too_many(int32_t day, reason_goals left, reasons *out) {
+    char text[160], date[CLOCK_DATE_TEXT];
+    snprintf(text, sizeof text, "not by waiting until %s; too many reports to look further ahead",
+             clock_format_day(day, date));
+    say(left, text, out);
 }
 
 void reason_find_waits(const reason_case *c, reason_goals goals, reasons *out) {
@@ -58,13 +69,13 @@ void reason_find_waits(const reason_case *c, reason_goals goals, reasons *out) {
     int32_t last = clock_add_months(c->at.day, 12 * REASON_YEARS);
     for (int32_t day = c->at.day + 1; day <= last && reason_any(goals); day++) {
         const policy *then;
-        policy_moment at = beginning_of(day);
+        policy_moment at = policy_moment_of_day(day);
         if (policy_in_force(c->set, c->scenario, at, &then) != STATUS_OK || then != c->item) {
-            say_end(goals, "not before the policy in force ends on", day, out);
+            say_end(c, goals, out);
             return;
         }
         if (!step(&w, day)) {
-            say_end(goals, "too many reports to look further ahead than", day, out);
+            say_too_many(day, goals, out);
             return;
         }
         decision d;
