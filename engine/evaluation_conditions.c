@@ -115,6 +115,22 @@ static sfeel_test *cell_of(condition *c, const profile_field *field) {
     return NULL;
 }
 
+const char *condition_text(policy_loader *l, const policy_node *node) {
+    buf text = {0};
+    for (const policy_node *key = node && node->kind == NODE_MAP ? node->first : NULL; key; key = key->next) {
+        const policy_node *cell = key->value;
+        buf_printf(&text, "%s%s ", key == node->first ? "" : ", ", key->text);
+        if (cell && cell->kind == NODE_TEXT) buf_append_str(&text, cell->text);
+        for (const policy_node *n = cell && cell->kind == NODE_LIST ? cell->first : NULL; n; n = n->next)
+            if (n->kind == NODE_TEXT) buf_printf(&text, "%s%s", n == cell->first ? "" : " or ", n->text);
+    }
+    bool whole = buf_status(&text) == STATUS_OK;
+    const char *kept = whole ? policy_arena_text(l->keep, (const char *)text.data, text.size) : NULL;
+    if (!kept) l->no_memory = true;
+    buf_deinit(&text);
+    return kept;
+}
+
 bool condition_need_value(policy_loader *l, const profile_field *field, condition *c) {
     sfeel_test there = everything_there(l, field), *cell = cell_of(c, field);
     if (cell) {

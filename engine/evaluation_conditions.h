@@ -16,6 +16,9 @@ typedef struct condition {
 /* Reads a map of fields and cells; {} is always true. False (said) if any cell is wrong. Slots are read against the
  * scales of the evaluation's indicators. `what` names it in messages: "'when'". */
 bool condition_read(policy_loader *l, const evaluation *e, const policy_node *node, const char *what, condition *out);
+/* The same map as one text, for people who compare sets: "public_grade >= 良, red_list true"; kept with the set. "" for
+ * a node that is none, NULL without memory. */
+const char *condition_text(policy_loader *l, const policy_node *node);
 /* Demands that the field has a value. */
 bool condition_need_value(policy_loader *l, const profile_field *field, condition *c);
 /* Both at once. False: no subject can fulfil both, because of *field. Without memory it is said, and true. */

@@ -38,6 +38,7 @@ typedef struct evaluation_input {
 /* An adjustment, a cap or an `instead`. */
 typedef struct evaluation_row {
     const char *id, *because;
+    const char *when;           /* as written */
     int16_t amount;             /* of an adjustment: added; of a cap: the score */
     const normalisation *value; /* of an `instead` */
 } evaluation_row;
@@ -57,6 +58,7 @@ typedef struct scorecard {
     unsigned instead_count, adjustment_count, cap_count;
     const evaluation_row *rows;
     const char *id, *title;
+    const char *for_whom; /* as written; "": everybody */
 } scorecard;
 static_assert(3 * LIMIT_EVALUATION_ROWS <= 64, "the rows that hold fit into one word");
 static_assert(3 * LIMIT_EVALUATION_ROWS + LIMIT_EVALUATION_INPUTS + 2 <= CONTRIBUTIONS_MAX, "every line is told");

@@ -264,7 +264,7 @@ static void parse_row(card_reader *r, const policy_node *node, contribution_kind
     r->marks[r->count] = policy_mark_of(node);
     evaluation_row *row = &r->rows[r->count];
     condition *when = &r->conditions[r->count++];
-    *row = (evaluation_row){.id = "", .because = ""};
+    *row = (evaluation_row){.id = "", .because = "", .when = ""};
     *when = (condition){.mark = policy_mark_of(node)};
     if (!policy_read_keys(r->l, node, what, k, ROW_KEYS)) {
         r->good = false;
@@ -276,6 +276,7 @@ static void parse_row(card_reader *r, const policy_node *node, contribution_kind
     if (k[ROW_ID].value) row->id = or_empty(policy_read_name(r->l, k[ROW_ID].value, "a row's id"));
     if (k[ROW_BECAUSE].value) row->because = or_empty(policy_read_text(r->l, k[ROW_BECAUSE].value, "'because'"));
     bool readable = k[ROW_WHEN].value && condition_read(r->l, r->e, k[ROW_WHEN].value, "'when'", when);
+    row->when = or_empty(condition_text(r->l, k[ROW_WHEN].value));
     const policy_node *amount = kind == CONTRIBUTION_CAP ? k[ROW_SCORE].value : k[ROW_ADD].value;
     bool good = r->good;
     if (kind == CONTRIBUTION_INSTEAD) {
@@ -431,7 +432,7 @@ static bool parse_card(policy_loader *l, const policy_node *node, const evaluati
                                [CARD_AT_LEAST] = {.name = "at_least"},
                                [CARD_MERITS] = {.name = "merits"},
                                [CARD_PENALTIES] = {.name = "penalties"}};
-    *card = (scorecard){.at_least = 1, .id = "", .title = ""};
+    *card = (scorecard){.at_least = 1, .id = "", .title = "", .for_whom = ""};
     *for_whom = (condition){.mark = policy_mark_of(node)};
     if (!policy_read_keys(l, node, "a scorecard", k, CARD_KEYS)) return false;
     if (k[CARD_ID].value) card->id = or_empty(policy_read_name(l, k[CARD_ID].value, "a scorecard's id"));
@@ -439,6 +440,7 @@ static bool parse_card(policy_loader *l, const policy_node *node, const evaluati
     const char *title = k[CARD_TITLE].value ? policy_read_text(l, k[CARD_TITLE].value, "a scorecard's title") : NULL;
     if (title) card->title = title;
     bool known = !k[CARD_FOR].value || condition_read(l, e, k[CARD_FOR].value, "'for'", for_whom);
+    card->for_whom = or_empty(condition_text(l, k[CARD_FOR].value));
     for_whom->mark = policy_mark_of(node);
     if (k[CARD_INPUTS].value) parse_inputs(l, k[CARD_INPUTS].value, e, card);
     int64_t at_least = 1;

@@ -69,6 +69,7 @@ static const evaluation_row *find_line(const evaluation_row *rows, unsigned n, c
 
 static void line_text(const evaluation_row *r, char text[DIFF_TEXT]) {
     text[0] = '\0';
+    diff_append(text, "%s → ", known(r->when)[0] ? r->when : "always");
     if (r->value) {
         diff_append(text, "%s: ", r->value->field->name);
         char normal[DIFF_TEXT];
@@ -102,6 +103,8 @@ static void diff_card(differ *w, const scorecard *b, const scorecard *a) {
     char text[DIFF_TEXT];
     diff_place at = diff_at("scorecard %s", known(a->id));
     diff_text(w, diff_at("%s, title", at.text), b->title, a->title);
+    diff_text(w, diff_at("%s, for", at.text), known(b->for_whom)[0] ? b->for_whom : "everybody",
+              known(a->for_whom)[0] ? a->for_whom : "everybody");
     diff_number(w, diff_at("%s, at_least", at.text), b->at_least, a->at_least);
     for (unsigned i = 0; i < a->input_count; i++) {
         const profile_field *f = a->inputs[i].normal.field;
