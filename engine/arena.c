@@ -42,6 +42,7 @@ struct arena {
 static bool fails(void) { return arena_fault != NULL && arena_fault(); }
 
 void *arena_malloc(size_t bytes) { return fails() ? NULL : malloc(bytes); }
+void *arena_calloc(size_t count, size_t size) { return fails() ? NULL : calloc(count, size); }
 
 static size_t round_up(size_t n, size_t step) { return (n + step - 1) / step * step; }
 

@@ -40,11 +40,13 @@ typedef struct arena_use {
 } arena_use;
 arena_use arena_get_use(arena *a);
 
-/* malloc for the store's few small allocations, so that tests can make any allocation of the store fail. */
+/* malloc and calloc for the few other allocations of the store and of what works on its snapshots, so that tests can
+ * make any of them fail. */
 void *arena_malloc(size_t bytes);
+void *arena_calloc(size_t count, size_t size);
 
-/* For tests only: if set, called before every allocation of any arena and of arena_malloc; true makes it fail. Set it
- * while no other thread allocates. */
+/* For tests only: if set, called before every allocation of any arena, of arena_malloc and of arena_calloc; true makes
+ * it fail. Set it while no other thread allocates. */
 extern bool (*arena_fault)(void);
 
 #endif

@@ -11,6 +11,7 @@
 
 struct engine {
     store *subjects, *accounts;
+    dossiers *dossiers; /* NULL: nothing has been reported about anybody */
     _Atomic(policy_set *) policy; /* never NULL */
     operations operations;
     int64_t operations_kept_ms;

@@ -72,10 +72,6 @@ static uint32_t chains_for(uint32_t n) {
     return chains;
 }
 
-static void *zeroed(size_t count, size_t size) {
-    return arena_fault != NULL && arena_fault() ? NULL : calloc(count, size);
-}
-
 /* ------------------------------------------------------------------ beginning and ending */
 
 static void note_owners(const store *s, uint8_t *owner) {
@@ -100,7 +96,7 @@ status store_snapshot_begin(store *s, uint32_t max_changes, store_snapshot **out
     CHECK(max_changes > 0);
     if (s->snapshot != NULL) return STATUS_OVERLOADED;
     size_t pieces = (max_changes + (size_t)PIECE - 1) / PIECE;
-    store_snapshot *n = zeroed(1, sizeof *n + pieces * sizeof n->piece[0]);
+    store_snapshot *n = arena_calloc(1, sizeof *n + pieces * sizeof n->piece[0]);
     if (n == NULL) return STATUS_NO_MEMORY;
     n->s = s;
     n->entry_size = sizeof(kept) + s->record_size;
@@ -111,9 +107,9 @@ status store_snapshot_begin(store *s, uint32_t max_changes, store_snapshot **out
     n->records = store_count(s);
     n->ref_mask = chains_for(max_changes) - 1;
     n->key_mask = chains_for(max_changes / 4) - 1;
-    n->by_ref = zeroed(n->ref_mask + (size_t)1, sizeof n->by_ref[0]);
-    n->by_key = zeroed(n->key_mask + (size_t)1, sizeof n->by_key[0]);
-    n->owner = zeroed(n->blocks + (size_t)1, 1);
+    n->by_ref = arena_calloc(n->ref_mask + (size_t)1, sizeof n->by_ref[0]);
+    n->by_key = arena_calloc(n->key_mask + (size_t)1, sizeof n->by_key[0]);
+    n->owner = arena_calloc(n->blocks + (size_t)1, 1);
     if (n->by_ref == NULL || n->by_key == NULL || n->owner == NULL) {
         drop(n);
         return STATUS_NO_MEMORY;
