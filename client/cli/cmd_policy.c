@@ -1,19 +1,15 @@
 /* policy: check and test read files here and ask the engine's own loader, so what they say is what the server would
  * say; list asks the server what is active. */
-#include "base/file.h"
-#include "base/limits.h"
 #include "client/cli/command.h"
 #include "client/cli/option.h"
+#include "client/cli/policy_texts.h"
 #include "client/cli/sheet.h"
 #include "client/cli/suggest.h"
 #include "engine/policy.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 const char help_policy[] =
     "usage: xinyi policy check DIR     find every mistake in the *.yaml files of a directory (or in one file)\n"
@@ -24,80 +20,6 @@ const char help_policy[] =
     "\n"
     "  xinyi policy check policy\n"
     "  xinyi policy test policy --json | jq 'select(.ok == false)'\n";
-
-/* ------------------------------------------------------------------ files */
-
-typedef struct texts {
-    policy_file *files;
-    buf *contents;
-    char **paths;
-    size_t count;
-    file_list ignored; /* what ends in .yml: the server does not read it either */
-} texts;
-
-static void texts_deinit(texts *t) {
-    for (size_t i = 0; i < t->count; i++) {
-        buf_deinit(&t->contents[i]);
-        free(t->paths[i]);
-    }
-    free(t->files);
-    free(t->contents);
-    free(t->paths);
-    file_list_deinit(&t->ignored);
-    *t = (texts){0};
-}
-
-static int read_text(const cli *c, texts *t, const char *directory, const char *name) {
-    size_t i = t->count;
-    if (asprintf(&t->paths[i], "%s%s%s", directory, directory[0] != '\0' ? "/" : "", name) < 0) return cli_no_memory(c);
-    t->contents[i] = (buf){0};
-    t->count++;
-    errno = 0;
-    status s = file_read(t->paths[i], LIMIT_POLICY_FILE_BYTES, &t->contents[i]);
-    if (s == STATUS_TOO_LARGE) return cli_usage(c, "%s is larger than %u bytes", t->paths[i], LIMIT_POLICY_FILE_BYTES);
-    if (s == STATUS_NO_MEMORY) return cli_no_memory(c);
-    if (s != STATUS_OK) return cli_usage(c, "cannot read %s: %s", t->paths[i], strerror(errno));
-    const char *text = buf_cstr(&t->contents[i]);
-    t->files[i] = (policy_file){.name = t->paths[i], .text = text, .length = t->contents[i].size};
-    return 0;
-}
-
-static int read_all(const cli *c, texts *t, const char *directory, char *const *names, size_t count) {
-    t->files = calloc(count, sizeof *t->files);
-    t->contents = calloc(count, sizeof *t->contents);
-    t->paths = calloc(count, sizeof *t->paths);
-    if (t->files == NULL || t->contents == NULL || t->paths == NULL) return cli_no_memory(c);
-    int code = 0;
-    for (size_t i = 0; i < count && code == 0; i++) code = read_text(c, t, directory, names[i]);
-    return code;
-}
-
-static int read_texts(const cli *c, const char *path, texts *t) {
-    struct stat about;
-    file_list list;
-    if (stat(path, &about) != 0) return cli_usage(c, "cannot read %s: %s", path, strerror(errno));
-    if (!S_ISDIR(about.st_mode)) {
-        char *const one[] = {(char *)path};
-        return read_all(c, t, "", one, 1);
-    }
-    char directory[4096];
-    snprintf(directory, sizeof directory, "%s", path);
-    for (size_t n = strlen(directory); n > 1 && directory[n - 1] == '/'; n--) directory[n - 1] = '\0';
-    errno = 0;
-    if (file_list_dir(directory, ".yaml", &list) != STATUS_OK)
-        return cli_usage(c, "cannot read %s: %s", path, strerror(errno));
-    if (file_list_dir(directory, ".yml", &t->ignored) == STATUS_NO_MEMORY) {
-        file_list_deinit(&list);
-        return cli_no_memory(c);
-    }
-    int code = list.count == 0 ? cli_usage(c, "%s holds no *.yaml files%s", path,
-                                           t->ignored.count > 0 ? ", only *.yml, which is not read: rename them" : "")
-               : list.count > LIMIT_POLICY_FILES
-                   ? cli_usage(c, "%s holds more than %d policy files", path, LIMIT_POLICY_FILES)
-                   : read_all(c, t, directory, list.names, list.count);
-    file_list_deinit(&list);
-    return code;
-}
 
 /* ------------------------------------------------------------------ check */
 
@@ -136,7 +58,7 @@ static void print_ignored(cli *c, const file_list *ignored) {
 static const char *plural(size_t n) { return n == 1 ? "" : "s"; }
 
 /* Loads; prints findings. `list` opens a JSON array of them. *set is NULL if there are errors. */
-static int load(cli *c, const texts *t, policy_set **set) {
+static int load(cli *c, const policy_texts *t, policy_set **set) {
     policy_findings findings = {0};
     *set = NULL;
     status s = policy_load(t->files, t->count, 1, &findings, set);
@@ -157,7 +79,7 @@ static int load(cli *c, const texts *t, policy_set **set) {
     return s == STATUS_OK ? CLI_EXIT_DONE : CLI_EXIT_REFUSED;
 }
 
-static void summarise(cli *c, const texts *t, const policy_set *set) {
+static void summarise(cli *c, const policy_texts *t, const policy_set *set) {
     size_t tables = 0, rows = 0, examples = 0;
     for (size_t i = 0; i < policy_count(set); i++) {
         policy_info info;
@@ -177,7 +99,7 @@ static void summarise(cli *c, const texts *t, const policy_set *set) {
     }
 }
 
-static int check(cli *c, const texts *t) {
+static int check(cli *c, const policy_texts *t) {
     policy_set *set;
     if (c->json) jout_object(&c->out, NULL);
     int code = load(c, t, &set);
@@ -221,7 +143,7 @@ static void on_example(void *context, const char *file, unsigned line, const cha
 }
 
 /* With errors in the files the answer is check's. */
-static int test(cli *c, const texts *t) {
+static int test(cli *c, const policy_texts *t) {
     policy_set *set = NULL;
     policy_findings findings = {0};
     status s = policy_load(t->files, t->count, 1, &findings, &set);
@@ -237,15 +159,15 @@ static int test(cli *c, const texts *t) {
     return e.failed == 0 ? CLI_EXIT_DONE : CLI_EXIT_REFUSED;
 }
 
-static int with_files(cli *c, int argc, char **argv, int (*run)(cli *c, const texts *t)) {
+static int with_files(cli *c, int argc, char **argv, int (*run)(cli *c, const policy_texts *t)) {
     static const option_spec none[] = {OPTION_END};
-    texts t = {0};
+    policy_texts t = {0};
     int first, code = option_parse(c, argc, argv, none, &first);
     if (code != 0) return code;
     if (argc - first != 1) return cli_usage(c, "give one directory with *.yaml files, or one file");
-    code = read_texts(c, argv[first], &t);
+    code = policy_texts_read(c, argv[first], &t);
     if (code == 0) code = run(c, &t);
-    texts_deinit(&t);
+    policy_texts_deinit(&t);
     return code;
 }
 
