@@ -16,7 +16,7 @@
  *   result:
  *   {"population": 52000000, "seconds": 4.1, "day": "2026-07-01",
  *    "active": {"version": 3, "hash": "…"}, "candidate": {"version": 4, "hash": "…"},
- *    "derived_again": false, "composite_up": 0, "composite_down": 0,
+ *    "derived_again": false, "composite_up": 0, "composite_down": 0, "newer": 0,
  *    "scenarios": [
  *      {"scenario": "loan", "title": "信易贷", "total": COUNTS,
  *       "by": {"division": [{"group": "5301", "title": "昆明市", …COUNTS}, …]},
@@ -26,10 +26,11 @@
  *          "lost_samples": […]}]}],
  *    "guarantees": [{"program": "power", "total": GUARANTEE, "by": {"division": […GUARANTEE]}}]}
  *
- *   COUNTS: {"subjects": n, "gained": n, "lost": n, "outcomes": [[4 numbers], [4], [4], [4]]: rows before, none granted review
- *            declined, columns after, "amount_before_fen": n, "amount_after_fen": n}
- *            as impact_counts; a benefit's need not have outcomes and amounts. Groups in which nothing differs may be
- *            left out.
+ *   COUNTS: {"subjects": n, "gained": n, "lost": n, "before": n, "after": n,
+ *            "outcomes": [[n, n, n, n], [n, n, n, n], [n, n, n, n], [n, n, n, n]],
+ *            "amount_before_fen": n, "amount_after_fen": n}
+ *            as impact_counts; outcomes: a row for each of none, granted, review, declined before, a column for each
+ *            after. A benefit's have no outcomes and amounts. Groups in which nothing differs may be left out.
  *   DECISION: {"status": "ok", "outcome": "granted", "tier": 2, "benefits": ["pre_approval"], "amount_fen": n,
  *              "rate_bp": n, "percent_bp": n}
  *   GUARANTEE: the fields of impact_guarantee by their names.
