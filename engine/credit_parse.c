@@ -52,6 +52,29 @@ unsigned credit_part_of(policy_loader *l, const char *text, size_t length) {
     return part;
 }
 
+/* A file that is no part is a scenario, unless its keys say that it was meant to be something else. */
+bool credit_is_scenario(policy_loader *l, const policy_node *root) {
+    const char *names[PART_COUNT + 1];
+    char near[80];
+    if (root->kind != NODE_MAP || !root->first) return true;
+    for (const policy_node *key = root->first; key; key = key->next)
+        if (policy_is_text(key, "policy") || policy_is_text(key, "scenario") || policy_is_text(key, "tables"))
+            return true;
+    for (const policy_node *key = root->first; key; key = key->next)
+        for (unsigned i = 0; i < PART_COUNT; i++) {
+            if (!policy_is_text(key, KEYS[i])) continue;
+            policy_error(l, key, "'%s:' says what this file is, so it comes first; move it to the top", KEYS[i]);
+            return false;
+        }
+    for (unsigned i = 0; i < PART_COUNT; i++) names[i] = KEYS[i];
+    names[PART_COUNT] = "policy";
+    policy_suggest_text(root->first->text, root->first->length, names, PART_COUNT + 1, near, sizeof near);
+    if (!near[0]) return true;
+    policy_error(l, root->first, "unknown key '%.*s'%s; the first key says what a file is",
+                 policy_shown(root->first->text, root->first->length), root->first->text, near);
+    return false;
+}
+
 /* ------------------------------------------------------------------ defaults */
 
 bool credit_loading_begin(policy_loader *l, credit_loading *c) {
@@ -221,14 +244,14 @@ void credit_parse(policy_loader *l, credit_loading *c, unsigned part, const poli
     c->starts[part] = start;
     c->texts[part] = XXH3_64bits(file->text, file->length);
     switch ((credit_part)part) {
-    case PART_AREAS: parse_areas(l, root, c); break;
+    case PART_RECORDS: credit_parse_records(l, root, c); break;
+    case PART_COMMITMENTS: credit_parse_commitments(l, root, c); break;
+    case PART_CALENDAR: credit_parse_calendar(l, root, c); break;
+    case PART_LISTS: credit_parse_lists(l, root, c); break;
+    case PART_SERVICE: credit_parse_service(l, root, c); break;
+    case PART_SOURCES: credit_parse_sources(l, root, c); break;
     case PART_EVALUATION: evaluation_parse(l, root, c->rules); break;
-    case PART_RECORDS:
-    case PART_COMMITMENTS:
-    case PART_CALENDAR:
-    case PART_LISTS:
-    case PART_SERVICE:
-    case PART_SOURCES:
+    case PART_AREAS: parse_areas(l, root, c); break;
     case PART_COUNT: break;
     }
 }
@@ -252,7 +275,29 @@ static uint64_t hash_of(const credit_loading *c) {
     return XXH3_64bits(bytes, n);
 }
 
+static void resolve_breach(policy_loader *l, credit_loading *c) {
+    credit_rules *r = c->rules;
+    if (!c->breach) return;
+    l->file = c->files[PART_COMMITMENTS];
+    const record_type *type = credit_record_type_find(r, c->breach);
+    if (type && type->class == CLASS_MERIT)
+        policy_say_at(l, POLICY_ERROR, c->breach_mark, "'%s' is a merit; a breach is a record of class general or so",
+                      c->breach);
+    if (type) {
+        r->breach_type = type->code;
+        return;
+    }
+    const char *names[LIMIT_RECORD_TYPES];
+    char near[80] = "";
+    for (unsigned i = 0; i < r->type_count; i++) names[i] = r->types[i].id;
+    policy_suggest_text(c->breach, strlen(c->breach), names, r->type_count, near, sizeof near);
+    policy_say_at(l, POLICY_ERROR, c->breach_mark, "unknown record type '%s'%s", c->breach,
+                  near[0] ? near : "; define it in the file 'records:'");
+}
+
 void credit_loading_end(policy_loader *l, credit_loading *c) {
     c->rules->hash = hash_of(c);
+    resolve_breach(l, c);
+    credit_resolve_examples(l, c);
     evaluation_resolve(l, c->rules);
 }

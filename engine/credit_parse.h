@@ -27,6 +27,22 @@ typedef enum credit_part {
         PART_COUNT
 } credit_part;
 
+#define CREDIT_EXAMPLE_ITEMS 256 /* of one example */
+
+/* An example of the catalogue: a dossier, a day, and what the profile is then. Item 0 is a claim of the base. */
+typedef struct credit_example {
+    const char *name, *file;
+    policy_mark mark;
+    int32_t day;
+    subject_id subject;
+    profile given, expect;
+    uint64_t given_fields, expect_fields;
+    item *items; /* from number 1 on */
+    unsigned item_count;
+    const char **lists; /* by item: the id of the list it is about, until all parts are read; NULL otherwise */
+    policy_mark *list_marks;
+} credit_example;
+
 /* What is known while the parts of a set are read. */
 typedef struct credit_loading {
     credit_rules *rules;
@@ -35,12 +51,16 @@ typedef struct credit_loading {
     uint64_t texts[PART_COUNT];     /* hash of its text */
     const char *breach;             /* id of a record type, as commitments name it */
     policy_mark breach_mark;
+    credit_example *examples; /* of the records */
+    unsigned example_count;
 } credit_loading;
 
 /* Defaults, in the set's arena. False without memory. */
 bool credit_loading_begin(policy_loader *l, credit_loading *c);
 /* The part that a file is, by its first key; PART_COUNT if it is none. Says nothing about it. */
 unsigned credit_part_of(policy_loader *l, const char *text, size_t length);
+/* Is a file that is no part meant as a scenario? False: it was said what else is wrong with it. */
+bool credit_is_scenario(policy_loader *l, const policy_node *root);
 const char *credit_part_key(unsigned part);
 /* Reads a part; the tree of `file`. */
 void credit_parse(policy_loader *l, credit_loading *c, unsigned part, const policy_file *file, const policy_node *root);
@@ -50,6 +70,11 @@ void credit_loading_end(policy_loader *l, credit_loading *c);
 /* ------------------------------------------------------------------ the parts */
 
 void credit_parse_records(policy_loader *l, const policy_node *root, credit_loading *c);
+/* After the types, which they name. */
+void credit_parse_examples(policy_loader *l, const policy_node *node, credit_loading *c);
+/* After all parts: the lists that examples name. */
+void credit_resolve_examples(policy_loader *l, credit_loading *c);
+size_t credit_run_examples(const policy_set *set, policy_report tell, void *context);
 void credit_parse_commitments(policy_loader *l, const policy_node *root, credit_loading *c);
 void credit_parse_calendar(policy_loader *l, const policy_node *root, credit_loading *c);
 void credit_parse_lists(policy_loader *l, const policy_node *root, credit_loading *c);

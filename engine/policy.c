@@ -90,7 +90,7 @@ static void close_file(policy_loader *l) {
 
 static void load_scenario(policy_loader *l, const policy_file *file, policy *out) {
     policy_node *root;
-    bool good = open_file(l, file, &root);
+    bool good = open_file(l, file, &root) && credit_is_scenario(l, root);
     if (good) policy_parse(l, root, out);
     out->text_hash = file->length ? XXH3_64bits(file->text, file->length) : 0;
     if (good && l->file_errors == 0 && !l->no_memory) policy_check_tables(l, out);
@@ -125,6 +125,8 @@ static void load_files(policy_loader *l, const policy_file *files, size_t count,
         if (parts[i] < PART_COUNT) load_part(l, &files[i], parts[i], &credit);
     }
     if (!l->no_memory) credit_loading_end(l, &credit);
+    set->credit_examples = credit.examples;
+    set->credit_example_count = credit.example_count;
     for (size_t i = 0; i < count && !l->no_memory; i++)
         if (parts[i] == PART_COUNT) load_scenario(l, &files[i], &set->items[set->count++]);
     if (!l->no_memory) policy_check_set(l, set->items, set->count);

@@ -160,6 +160,8 @@ struct policy_set {
     uint16_t first[SCENARIO_MAX + 2];     /* items of scenario s: first[s] … first[s + 1] - 1 */
     uint16_t program_of[PROGRAM_MAX + 1]; /* the scenario that has the program, 0 none */
     const struct credit_rules *credit;    /* never NULL; credit.h */
+    const struct credit_example *credit_examples;
+    unsigned credit_example_count;
     policy_arena arena;
     atomic_uint holders; /* beside the first */
 };
