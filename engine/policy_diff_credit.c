@@ -283,14 +283,18 @@ static void diff_service(differ *w, const credit_rules *before, const credit_rul
 }
 
 static void reports_text(uint32_t bits, char text[DIFF_TEXT]) {
-    unsigned all = 0, n = 0;
+    static const struct {
+        unsigned code;
+        const char *name;
+    } KINDS[] = {
+#define X(name, code, text) {(code), (text)},
+        REPORT_KINDS(X)
+#undef X
+    };
+    unsigned all = sizeof KINDS / sizeof KINDS[0], n = 0;
     text[0] = '\0';
-    for (unsigned k = 0; k < REPORT_KIND_END; k++) {
-        if (!report_kind_name(k)) continue;
-        all++;
-        if ((bits >> k & 1) == 0) continue;
-        diff_append(text, "%s%s", n++ ? ", " : "", report_kind_name(k));
-    }
+    for (unsigned k = 0; k < all; k++)
+        if (bits >> KINDS[k].code & 1) diff_append(text, "%s%s", n++ ? ", " : "", KINDS[k].name);
     if (n == 0 || n == all) snprintf(text, DIFF_TEXT, "%s", n ? "all" : "none");
 }
 
