@@ -69,7 +69,7 @@ bool policy_pilot_apart(const policy_pilot *a, const policy_pilot *b) {
     int32_t a_from, a_to, b_from, b_to;
     area_period(a, &a_from, &a_to);
     area_period(b, &b_from, &b_to);
-    return a_from >= b_to || b_from >= a_to ||
+    return a_from >= a_to || b_from >= b_to || a_from >= b_to || b_from >= a_to ||
            spans_apart(a->divisions, a->division_count, b->divisions, b->division_count) ||
            spans_apart(a->sectors, a->sector_count, b->sectors, b->sector_count);
 }
