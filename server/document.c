@@ -98,6 +98,12 @@ char *document_stats(const server *s) {
     return document_dump(root);
 }
 
+/* "2026-11-11 08:00", "2026-11-11" at midnight, null for an open end. */
+static json_t *document_hour(int32_t hour) {
+    char text[POLICY_HOUR_TEXT];
+    return policy_format_hour(hour, text)[0] ? json_string(text) : json_null();
+}
+
 char *document_policies(const policy_set *set) {
     json_t *list = json_array();
     for (size_t i = 0; i < policy_count(set); i++) {
@@ -107,14 +113,13 @@ char *document_policies(const policy_set *set) {
         for (size_t b = 0; b < info.benefit_count; b++)
             json_array_append_new(benefits, json_pack("{s:i, s:s, s:s}", "code", (int)info.benefits[b].code, "id",
                                                       info.benefits[b].id, "title", info.benefits[b].title));
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:I, s:I, s:I}", "id",
-                                        info.id, "scenario", info.scenario_name, "code", (int)info.scenario, "purpose",
-                                        purpose_name(info.purpose), "title", info.title, "authority", info.authority,
-                                        "legal_basis", info.legal_basis, "from", document_day(info.from_day, INT32_MIN),
-                                        "to", document_day(info.to_day, INT32_MAX), "program", (int)info.program,
-                                        "benefits", benefits, "tables", (json_int_t)info.tables, "rows",
-                                        (json_int_t)info.rows, "examples", (json_int_t)info.examples));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:I, s:I, s:I}", "id", info.id,
+                            "scenario", info.scenario_name, "code", (int)info.scenario, "purpose",
+                            purpose_name(info.purpose), "title", info.title, "authority", info.authority, "legal_basis",
+                            info.legal_basis, "from", document_hour(info.from_hour), "to", document_hour(info.to_hour),
+                            "program", (int)info.program, "benefits", benefits, "tables", (json_int_t)info.tables,
+                            "rows", (json_int_t)info.rows, "examples", (json_int_t)info.examples));
     }
     return document_dump(json_pack("{s:I, s:s, s:o}", "version", (json_int_t)policy_version(set), "hash",
                                    policy_hash(set), "policies", list));
