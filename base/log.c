@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,23 +40,6 @@ static void put(line *l, const char *bytes, size_t n) {
 }
 
 static void put_text(line *l, const char *text) { put(l, text, strlen(text)); }
-
-/* Bytes of the UTF-8 character at `text`; 0 if they are none: cut off, overlong, a surrogate, beyond the last. */
-static size_t utf8_length(const unsigned char *text, size_t left) {
-    unsigned c = text[0];
-    if (c < 0x80) return 1;
-    size_t n = c >= 0xF0 ? 4 : (c >= 0xE0 ? 3 : 2);
-    if (c < 0xC2 || c > 0xF4 || n > left) return 0;
-    unsigned second = text[1], low = 0x80, high = 0xBF;
-    if (c == 0xE0) low = 0xA0;
-    if (c == 0xED) high = 0x9F;
-    if (c == 0xF0) low = 0x90;
-    if (c == 0xF4) high = 0x8F;
-    if (second < low || second > high) return 0;
-    for (size_t i = 2; i < n; i++)
-        if ((text[i] & 0xC0) != 0x80) return 0;
-    return n;
-}
 
 static void put_string(line *l, const char *text, size_t length) {
     put(l, "\"", 1);

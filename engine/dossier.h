@@ -134,6 +134,9 @@ uint32_t dossiers_publish(dossiers *d, dossier *next);
  * they are filled. NO_MEMORY, CAPACITY, CORRUPT (number over the limit). */
 status dossiers_load(dossiers *d, const subject_id *subject, uint32_t number, const item *i) MUST_CHECK;
 
+/* [writer] Recovery: the version of the profile that a loaded dossier belongs to. */
+void dossiers_attach(dossiers *d, uint32_t side, uint32_t version);
+
 /* [writer] Places 1 … dossiers_count are in use, in the order of first publication. */
 uint32_t dossiers_count(const dossiers *d);
 /* [writer] The day on which the sweep has to look at a dossier again; kept beside it. 0: never. */

@@ -5,6 +5,8 @@
  * order, and tests compare them with the structs. */
 #include "protocol/message.h"
 
+#include "base/utf8.h"
+
 #include "base/check.h"
 #include "base/le.h"
 
@@ -178,27 +180,9 @@ static bool all_zero(const uint8_t *bytes, size_t length) {
     return any == 0;
 }
 
-/* Length of a well-formed UTF-8 sequence without controls, 0 if there is none. Names go to logs as they are. */
-static size_t utf8_step(const uint8_t *s, size_t room) {
-    if (s[0] < 0x80) return s[0] >= 0x20 && s[0] != 0x7F ? 1 : 0;
-    size_t n = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || n > room) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    if (s[0] == 0xC2 && s[1] < 0xA0) return 0; /* C1 controls */
-    if (s[0] == 0xE0 && s[1] < 0xA0) return 0; /* overlong */
-    if (s[0] == 0xED && s[1] > 0x9F) return 0; /* surrogates */
-    if (s[0] == 0xF0 && s[1] < 0x90) return 0;
-    if (s[0] == 0xF4 && s[1] > 0x8F) return 0;
-    return n;
-}
-
 static bool take_name(const uint8_t *value, size_t length, const char **name, uint8_t *name_length) {
     if (length == 0 || length > LIMIT_NAME_MAX) return false;
-    for (size_t at = 0, n; at < length; at += n) {
-        n = utf8_step(value + at, length - at);
-        if (n == 0) return false;
-    }
+    if (!utf8_is_line(value, length)) return false; /* names go to logs as they are */
     *name = (const char *)value;
     *name_length = (uint8_t)length;
     return true;

@@ -1,6 +1,7 @@
 /* Columns are resolved once, from the header; a row is then one pass over its cells. Export writes what this reads. */
 #include "client/cli/columns.h"
 
+#include "base/utf8.h"
 #include "client/cli/convert.h"
 #include "client/cli/money.h"
 #include "client/cli/suggest.h"
@@ -31,15 +32,11 @@ const char *columns_instrument_name(unsigned kind) {
 
 /* ------------------------------------------------------------------ text */
 
-/* UTF-8 without NUL. Overlong forms pass: what they stand for is in no domain. */
+/* UTF-8 without NUL. */
 static bool is_utf8(const char *text, size_t length) {
-    const uint8_t *s = (const uint8_t *)text;
-    for (size_t i = 0; i < length;) {
-        size_t n = s[i] < 0x80 ? 1 : s[i] < 0xC2 ? 0 : s[i] < 0xE0 ? 2 : s[i] < 0xF0 ? 3 : s[i] < 0xF5 ? 4 : 0;
-        if (n == 0 || n > length - i || s[i] == 0) return false;
-        for (size_t k = 1; k < n; k++)
-            if ((s[i + k] & 0xC0) != 0x80) return false;
-        i += n;
+    for (size_t i = 0, n; i < length; i += n) {
+        n = utf8_length(text + i, length - i);
+        if (n == 0 || text[i] == 0) return false;
     }
     return true;
 }

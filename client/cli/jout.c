@@ -2,6 +2,7 @@
 #include "client/cli/jout.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,21 +36,6 @@ void jout_array(jout *j, const char *key) { push(j, key, '[', ']'); }
 void jout_end(jout *j) {
     CHECK(j->depth > 0);
     buf_append(&j->out, &j->close[--j->depth], 1);
-}
-
-/* Length of the UTF-8 sequence at p, 0 if it is broken. */
-static size_t utf8_length(const unsigned char *p, size_t room) {
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
-    if (n == 0 || n > room) return 0;
-    if (n == 1) return 1;
-    uint32_t code = p[0] & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if (p[i] >> 6 != 2) return 0;
-        code = code << 6 | (p[i] & 0x3Fu);
-    }
-    if (code < least[n] || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) return 0;
-    return n;
 }
 
 static void escape(buf *out, const char *text, size_t length) {
