@@ -127,7 +127,8 @@ void writes_answer(write_request *r);
 char *document_info(const server *s, policy_moment at);
 char *document_stats(const server *s);
 char *document_policies(const policy_set *set);
-char *document_explain(const policy_set *set, const wire_decide *asked, const profile *p, policy_moment at,
-                       status *result);
+/* document_explain.c; d may be NULL. */
+char *document_explain(const policy_set *set, const wire_decide *asked, const profile *p, const dossier *d,
+                       policy_moment at, status *result);
 
 #endif

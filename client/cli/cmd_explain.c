@@ -1,34 +1,34 @@
-/* explain: the server's document of reasons. --json passes it through; for people it becomes a card and a table a
- * decision table, one line a tested cell. */
+/* explain: the server's document of reasons. --json passes it through; for people it becomes sentences
+ * (reasons_view.c) and, if asked for, a table a decision table, one line a tested cell. */
 #include "base/purpose.h"
 #include "base/status.h"
 #include "client/cli/catalog.h"
 #include "client/cli/command.h"
-#include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/reasons_view.h"
 #include "client/cli/view.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const char help_explain[] =
-    "usage: xinyi explain --scenario NAME ID [--purpose NAME] [--all]\n"
+    "usage: xinyi explain --scenario NAME ID [--purpose NAME] [--rows | --all] [--receipt]\n"
     "\n"
-    "Why the decision comes out as it does: the row that decided, and every row with the cells that did (✓) and\n"
-    "did not (✗) hold. Rows below the one that was used are left out unless --all.\n"
+    "Why the decision comes out as it does: the row that decided; then for each benefit the row that granted it, or\n"
+    "the rule that comes nearest, the smallest change that would grant it, and the day on which waiting would.\n"
     "--json is the server's document; the `value` of a cell is a string there whatever the field's type, as in CSV.\n"
+    "  --rows           also every row up to the one that was used, with the cells that did (✓) and did not (✗) hold\n"
+    "  --all            the same with the rows behind it\n"
+    "  --receipt        only the receipt: a line with which `xinyi replay` makes the same decision again\n"
     "  --purpose NAME   what the query is for; default: the scenario's own (xinyi help evaluate lists them)\n"
     "\n"
     "  xinyi explain --scenario loan uscc:91530000MA00TTT099\n"
-    "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --json | jq .decided_by\n";
+    "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --json | jq .benefits_explained\n"
+    "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --receipt >kept.txt\n";
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text == NULL ? "" : text;
-}
-
-static json_int_t number_of(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
 }
 
 static void join_list(const json_t *list, buf *to) {
@@ -42,74 +42,6 @@ static void join_list(const json_t *list, buf *to) {
         else
             buf_printf(to, "#%lld", (long long)json_integer_value(item));
     }
-}
-
-static unsigned outcome_code(const char *name) {
-    for (unsigned i = 0; i <= XINYI_DECLINED; i++)
-        if (strcmp(view_outcome(i), name) == 0) return i;
-    return XINYI_NONE;
-}
-
-/* Benefits by title and id. */
-static void benefits_of(const catalog *k, unsigned scenario, const json_t *list, sheet *card) {
-    const char *heading = "benefits";
-    json_t *item;
-    size_t i;
-    json_array_foreach(list, i, item) {
-        char text[192];
-        const char *id = json_string_value(item), *title = NULL;
-        for (unsigned bit = 0; id != NULL && bit < CATALOG_BENEFITS; bit++)
-            if (k->benefit_id[scenario][bit] != NULL && strcmp(k->benefit_id[scenario][bit], id) == 0)
-                title = k->benefit_title[scenario][bit];
-        if (id == NULL)
-            snprintf(text, sizeof text, "#%lld", (long long)json_integer_value(item));
-        else if (title == NULL)
-            snprintf(text, sizeof text, "%s", id);
-        else
-            snprintf(text, sizeof text, "%s (%s)", title, id);
-        sheet_pair(card, heading, text);
-        heading = "";
-    }
-    if (json_array_size(list) == 0) sheet_pair(card, heading, "none");
-}
-
-static bool print_header(cli *c, const catalog *k, unsigned scenario, const json_t *d) {
-    char text[512], money[MONEY_TEXT], percent[VIEW_TEXT];
-    const char *outcome = text_of(d, "outcome");
-    const json_t *row = json_object_get(d, "decided_by");
-    sheet *card = sheet_card(2, c->color);
-    sheet_pair(card, "subject", text_of(d, "subject"));
-    snprintf(text, sizeof text, "%s  %s", text_of(d, "scenario"), text_of(d, "policy_title"));
-    sheet_pair(card, "scenario", text);
-    if (strcmp(text_of(d, "status"), "ok") == 0)
-        sheet_pair_painted(card, "outcome", outcome, view_outcome_paint(outcome_code(outcome)));
-    else
-        sheet_pair_painted(card, "outcome", text_of(d, "status"), "red");
-    if (json_is_object(row)) {
-        snprintf(text, sizeof text, "%s / %s%s%s", text_of(row, "table"), text_of(row, "row"),
-                 text_of(row, "because")[0] != '\0' ? ": " : "", text_of(row, "because"));
-        sheet_pair(card, "decided by", text);
-    }
-    if (number_of(d, "tier") != 0) {
-        snprintf(text, sizeof text, "%lld", (long long)number_of(d, "tier"));
-        sheet_pair(card, "tier", text);
-    }
-    benefits_of(k, scenario, json_object_get(d, "benefits"), card);
-    if (number_of(d, "amount_fen") != 0) sheet_pair(card, "amount", money_format(number_of(d, "amount_fen"), money));
-    if (number_of(d, "rate_bp") != 0) {
-        snprintf(text, sizeof text, "%+lld basis points", (long long)number_of(d, "rate_bp"));
-        sheet_pair(card, "rate", text);
-    }
-    if (number_of(d, "percent_bp") != 0)
-        sheet_pair(card, "percent", view_percent((int)number_of(d, "percent_bp"), percent));
-    snprintf(text, sizeof text, "%s, version %lld, %s", text_of(d, "policy"), (long long)number_of(d, "policy_version"),
-             text_of(d, "authority"));
-    sheet_pair(card, "policy", text);
-    if (text_of(d, "legal_basis")[0] != '\0') sheet_pair(card, "legal basis", text_of(d, "legal_basis"));
-    sheet_pair(card, "date of data", text_of(d, "data_day")[0] != '\0' ? text_of(d, "data_day") : "none");
-    bool ok = sheet_print(card);
-    sheet_destroy(&card);
-    return ok;
 }
 
 static void add_row(sheet *t, const json_t *row) {
@@ -176,22 +108,52 @@ static bool print_table(cli *c, const json_t *rows, size_t *at, bool all) {
     return ok;
 }
 
-static int for_people(cli *c, const catalog *names, unsigned scenario, const char *text, bool all) {
+typedef enum detail { DETAIL_REASONS, DETAIL_ROWS, DETAIL_ALL_ROWS, DETAIL_RECEIPT } detail;
+
+static int print_receipt(cli *c, const json_t *d) {
+    const char *receipt = text_of(d, "receipt");
+    if (receipt[0] == '\0') {
+        cli_error(c, "this server gives no receipts");
+        return CLI_EXIT_REFUSED;
+    }
+    if (c->json) {
+        jout_object(&c->out, NULL);
+        jout_string(&c->out, "receipt", receipt);
+        jout_end(&c->out);
+        jout_line(&c->out);
+    } else {
+        puts(receipt);
+    }
+    return CLI_EXIT_DONE;
+}
+
+static int print_reasons(cli *c, const json_t *d, const char *title, detail how) {
+    buf text = {0};
+    reasons_view(c, d, title, &text);
+    bool ok = buf_status(&text) == STATUS_OK;
+    if (ok) fputs(buf_cstr(&text), stdout);
+    buf_deinit(&text);
+    const json_t *rows = json_object_get(d, "rows");
+    for (size_t at = 0; ok && how != DETAIL_REASONS && at < json_array_size(rows);)
+        ok = print_table(c, rows, &at, how == DETAIL_ALL_ROWS);
+    return ok ? CLI_EXIT_DONE : cli_no_memory(c);
+}
+
+static int for_people(cli *c, const catalog *names, unsigned scenario, const char *text, detail how) {
     json_error_t problem;
     json_t *document = json_loads(text, 0, &problem);
     if (document == NULL) {
         cli_error(c, "the server's answer cannot be read: %s", problem.text);
         return CLI_EXIT_REFUSED;
     }
-    const json_t *rows = json_object_get(document, "rows");
-    bool ok = print_header(c, names, scenario, document);
-    for (size_t at = 0; ok && at < json_array_size(rows);) ok = print_table(c, rows, &at, all);
+    int code =
+        how == DETAIL_RECEIPT ? print_receipt(c, document) : print_reasons(c, document, names->title[scenario], how);
     json_decref(document);
-    return ok ? CLI_EXIT_DONE : cli_no_memory(c);
+    return code;
 }
 
 static int explain(cli *c, const catalog *names, const char *scenario_text, const char *purpose_text,
-                   const xinyi_subject *subject, bool all) {
+                   const xinyi_subject *subject, detail how) {
     unsigned scenario, asked_for;
     const char *text = NULL;
     int code = catalog_scenario(c, names, scenario_text, &scenario);
@@ -204,7 +166,7 @@ static int explain(cli *c, const catalog *names, const char *scenario_text, cons
         return cli_exit_of(result);
     }
     if (result != 0) return cli_failed(c, result);
-    if (!c->json) return for_people(c, names, scenario, text, all);
+    if (!c->json || how == DETAIL_RECEIPT) return for_people(c, names, scenario, text, how);
     jout_raw(&c->out, NULL, text);
     jout_line(&c->out);
     return CLI_EXIT_DONE;
@@ -212,9 +174,9 @@ static int explain(cli *c, const catalog *names, const char *scenario_text, cons
 
 int command_explain(cli *c, int argc, char **argv) {
     const char *scenario = NULL, *purpose_text = NULL;
-    bool all = false;
-    const option_spec specs[] = {
-        {"scenario", NULL, &scenario}, {"purpose", NULL, &purpose_text}, {"all", &all, NULL}, OPTION_END};
+    bool rows = false, all = false, receipt = false;
+    const option_spec specs[] = {{"scenario", NULL, &scenario}, {"purpose", NULL, &purpose_text}, {"rows", &rows, NULL},
+                                 {"all", &all, NULL},           {"receipt", &receipt, NULL},      OPTION_END};
     xinyi_subject subject;
     catalog names = {0};
     int first, code = option_parse(c, argc, argv, specs, &first);
@@ -225,7 +187,8 @@ int command_explain(cli *c, int argc, char **argv) {
     if ((code = cli_subject(c, argv[first], &subject)) != 0 || (code = cli_connect(c)) != 0 ||
         (code = catalog_load(c, &names)) != 0)
         return code;
-    code = explain(c, &names, scenario, purpose_text, &subject, all);
+    detail how = receipt ? DETAIL_RECEIPT : (all ? DETAIL_ALL_ROWS : (rows ? DETAIL_ROWS : DETAIL_REASONS));
+    code = explain(c, &names, scenario, purpose_text, &subject, how);
     catalog_deinit(&names);
     return code;
 }

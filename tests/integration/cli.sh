@@ -160,7 +160,7 @@ hasnt "nothing was sent, so nothing is in doubt" "$err" "not known"
 
 x fields; exits "fields exits 0" 0; has "fields has titles" "$out" "纳税信用等级"
 x fields --json; is "fields as JSON" "$(jq -rs 'map(select(.name == "tax_grade"))[0] | "\(.number) \(.type) \(.values | join(" "))"' <<<"$out")" "21 enum D C B A M"
-is "fields are all there" "$(wc -l <<<"$out")" 36
+is "fields are all there" "$(wc -l <<<"$out")" 40
 
 x id check uscc:91530000MA00TTT099; exits "id check of a valid number" 0
 x id check uscc:91530000MA00TTT098; exits "id check of a wrong number" 1
@@ -343,7 +343,8 @@ s evaluate --scenario loan --file "$dir/bad.txt" --json; is "JSON has them all" 
 s evaluate --scenario loan --file "$dir/ids.txt"; [ "$code" -eq 0 ] && [ "$(grep -cE '^(id|uscc):' <<<"$out")" -eq 5000 ]; result "a file as tables" $?
 
 s explain --scenario loan $company; exits "explain exits 0" 0
-has "explain says which row" "$out" "eligibility / L3: 公共信用优"; has "explain marks what failed" "$out" "✗"; has "explain marks what held" "$out" "✓"
+has "explain says which row" "$out" "granted by eligibility / L3: 公共信用优"; has "explain marks what was granted" "$out" "✓ 预授信 (pre_approval)"; hasnt "rows only if asked for" "$out" "table eligibility"
+s explain --scenario loan $company --rows; has "explain --rows marks what failed" "$out" "✗"; has "and what held" "$out" "✓"
 hasnt "rows behind the one that was used are left out" "$out" "L4"
 s explain --scenario loan $company --all; has "explain --all" "$out" "L4"
 s explain --scenario loan $company --json; is "explain as JSON" "$(j '"\(.decided_by.row) \(.outcome) \(.rows | length)"')" "L3 granted 4"
