@@ -4,6 +4,7 @@
  * than is needed is kept, and each field that is left is traced to the record, listing or points behind it. Texts that
  * are too long end at a whole character. */
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "engine/reason_internal.h"
 
 #include <stdarg.h>
@@ -27,14 +28,8 @@ static __attribute__((format(printf, 2, 3))) void put(line *l, const char *forma
         l->used += (size_t)n;
         return;
     }
-    size_t end = l->room - 1; /* cut: back to the beginning of a character that is not whole */
-    size_t at = end;
-    while (at > l->used && ((unsigned char)l->text[at - 1] & 0xC0) == 0x80) at--;
-    if (at > l->used && (unsigned char)l->text[at - 1] >= 0xC0) {
-        unsigned char lead = (unsigned char)l->text[at - 1];
-        size_t whole = lead >= 0xF0 ? 4 : (lead >= 0xE0 ? 3 : 2);
-        if (at - 1 + whole > end) end = at - 1;
-    }
+    size_t end = l->used, most = l->room - 1; /* cut behind the last whole character */
+    while (end < most && utf8_length(l->text + end, most - end) > 0) end += utf8_length(l->text + end, most - end);
     l->text[end] = '\0';
     l->used = end;
     l->room = end + 1;
@@ -173,27 +168,42 @@ static bool put_listing(line *l, const moment_of_change *m, uint32_t flag) {
     return false;
 }
 
-/* The least value that the points have fallen below: of the policy's cells, else of the thresholds. 0: none. */
+static bool passed(const moment_of_change *m, uint32_t points) {
+    return points > m->after->negative_points && points <= m->before->negative_points;
+}
+
+/* The least value of the policy's cells that the points have fallen below; 0: none. */
 static uint32_t bound_passed(const moment_of_change *m) {
-    uint32_t low = m->after->negative_points, high = m->before->negative_points, bound = 0, cuts[256];
+    uint32_t bound = 0, cuts[256];
     for (unsigned i = 0; i < m->c->item->table_count; i++) {
         const policy_table *t = &m->c->item->tables[i];
         for (unsigned c = 0; c < t->column_count; c++) {
             if (t->fields[c]->number != FIELD_negative_points) continue;
             size_t n = table_cuts(t->compiled, c, cuts, 256);
             for (size_t k = 0; k < n && k < 256; k++)
-                if (cuts[k] > low && cuts[k] <= high && (bound == 0 || cuts[k] < bound)) bound = cuts[k];
+                if (passed(m, cuts[k]) && (bound == 0 || cuts[k] < bound)) bound = cuts[k];
         }
-    }
-    for (unsigned i = 0; bound == 0 && i < m->rules->threshold_count; i++) {
-        uint32_t points = m->rules->thresholds[i].points;
-        if (points > low && points <= high) bound = points;
     }
     return bound;
 }
 
-static void put_points(line *l, const moment_of_change *m) {
-    uint32_t bound = bound_passed(m);
+/* The threshold of an effect that the points have fallen below; 0: none. Points of one domain are not in the profile:
+ * if a threshold asks for these, all are looked at. */
+static uint32_t threshold_passed(const moment_of_change *m, unsigned effect) {
+    for (unsigned i = 0; i < m->rules->threshold_count; i++)
+        if (m->rules->thresholds[i].effect == effect && passed(m, m->rules->thresholds[i].points))
+            return m->rules->thresholds[i].points;
+    return 0;
+}
+
+/* A fall of the points: by a record that ends, or by decay. */
+static void put_points(line *l, const moment_of_change *m, uint32_t bound) {
+    const item *record = record_ending(m, -1);
+    if (record != NULL) {
+        put_record(l, m, record);
+        put(l, " ends");
+        return;
+    }
     put(l, "negative points have decayed %s ", bound != 0 ? "below" : "to");
     put_hundredths(l, bound != 0 ? bound : m->after->negative_points);
 }
@@ -207,8 +217,8 @@ static void put_flag(line *l, const moment_of_change *m, const profile_field *f,
         put(l, "%s by ", flag->what);
         put_record(l, m, record);
         put(l, " ends");
-    } else if (m->after->negative_points < m->before->negative_points && bound_passed(m) != 0) {
-        put_points(l, m); /* the flag came from a threshold */
+    } else if (threshold_passed(m, flag->effect) != 0) {
+        put_points(l, m, threshold_passed(m, flag->effect));
     } else {
         put(l, "%s (%s) ends", flag->what, f->title);
     }
@@ -224,13 +234,12 @@ static void put_cause(line *l, const moment_of_change *m, const profile_field *f
         return;
     }
     if (f->type == PROFILE_FLAG && profile_get(m->after, f) == 0 && put_listing(l, m, f->bit)) return;
-    bool falls = f->number == FIELD_negative_points && m->after->negative_points < m->before->negative_points;
-    bool follows = falls || f->number == FIELD_composite_score || f->number == FIELD_composite_grade;
-    if (follows && (record = record_ending(m, -1)) != NULL) {
+    bool computed = f->number == FIELD_composite_score || f->number == FIELD_composite_grade;
+    if (f->number == FIELD_negative_points && m->after->negative_points < m->before->negative_points) {
+        put_points(l, m, bound_passed(m));
+    } else if (computed && (record = record_ending(m, -1)) != NULL) {
         put_record(l, m, record);
         put(l, " ends");
-    } else if (falls) {
-        put_points(l, m);
     } else if (f->number == FIELD_broken_commitments && m->after->broken_commitments < m->before->broken_commitments) {
         put(l, "a broken commitment no longer counts");
     } else {
@@ -273,9 +282,10 @@ void reason_wait_text(const reason_case *c, const profile *before, const profile
     text[0] = '\0';
     put(&l, "when ");
     if (fields == 0) put(&l, "another rule of the policy applies");
-    for (unsigned n = 0; fields; fields &= fields - 1, n++) {
-        if (n > 0) put(&l, " and ");
-        put_cause(&l, &m, profile_field_at((unsigned)__builtin_ctzll(fields)));
+    for (unsigned n = 0; fields; fields &= fields - 1) {
+        char one[200] = "";
+        put_cause(&(line){one, sizeof one, 0}, &m, profile_field_at((unsigned)__builtin_ctzll(fields)));
+        if (strstr(text, one) == NULL) put(&l, "%s%s", n++ > 0 ? " and " : "", one); /* one record, several fields */
     }
     snprintf(text + l.used, room - l.used, " on %s", clock_format_day(day, date));
 }
