@@ -68,7 +68,7 @@ static void put_earned(line *l, const reason_field *r, const profile_field *f, i
 void reason_change_text(const reason_field *r, const profile_field *f, int64_t from, int64_t to, bool better,
                         char *text, size_t room) {
     line l = {text, room, 0};
-    int64_t by = from > to ? from - to : to - from;
+    int64_t by = from == PROFILE_MISSING ? 0 : (from > to ? from - to : to - from); /* what counts is never missing */
     text[0] = '\0';
     switch (r->number) {
     case FIELD_volunteer_minutes: put_minutes(&l, by); break;
