@@ -233,6 +233,113 @@ Test(policy_diff, scorecards) {
         "- evaluation: scorecard persons, input public_grade: weight 20; 差 300, 中 620, 良 800, 优 950 → \n");
 }
 
+#define PART "title: t\nauthority: a\nlegal_basis: [x]\n"
+
+/* Two texts of one part that differ in one place. */
+static void part_changed(const char *text, const char *part, const char *other, const char *want) {
+    char *changed_text = with(text, part, other);
+    policy_set *before = load_text(text), *after = load_text(changed_text);
+    expect(before, after, want);
+    policy_destroy(&before);
+    policy_destroy(&after);
+    free(changed_text);
+}
+
+Test(policy_diff, records) {
+    static const char TEXT[] =
+        "records: r\n" PART "classes:\n  minor: {publicity: {max: 3 months}}\n"
+        "  general: {publicity: {min: 3 months, max: 1 year}}\n  serious: {publicity: {min: 1 year, max: 3 years}}\n"
+        "  merit: {publicity: {max: 12 months}}\ntypes:\n"
+        "  - {code: 1, id: late_filing, title: 逾期申报, domain: tax, class: minor, points: 1, decay: linear}\n"
+        "  - {code: 5, id: default, title: 违约, domain: power, class: general, points: 3.5, observation: 12 months, "
+        "effects: [red_list_removed, {gaps_barred: 12 months}]}\n"
+        "thresholds:\n  - {domain: power, points: 3, effect: noticed}\n  - {points: 9, effect: observed}\n";
+    part_changed(TEXT, "逾期申报", "逾期申报", "");
+    part_changed(TEXT, "class: minor, points: 1, decay: linear", "class: general, points: 1.5",
+                 "~ records: type 1 late_filing, class: minor → general\n"
+                 "~ records: type 1 late_filing, points: 1 → 1.5\n"
+                 "~ records: type 1 late_filing, decay: linear → none\n"
+                 "~ records: type 1 late_filing, publicity min: none → 3 months\n"
+                 "~ records: type 1 late_filing, publicity max: 3 months → 1 year\n");
+    part_changed(
+        TEXT, "{gaps_barred: 12 months}", "{gaps_barred: 6 months}, no_exemption",
+        "~ records: type 5 default, effects: gaps_barred 1 year, red_list_removed → no_exemption, gaps_barred 6 "
+        "months, red_list_removed\n");
+    part_changed(TEXT, "points: 3, effect: noticed", "points: 2.5, effect: noticed",
+                 "~ records: threshold of noticed, domain power: 3 → 2.5\n");
+    part_changed(TEXT, "  - {points: 9, effect: observed}\n", "", "- records: threshold of observed: 9 → \n");
+    part_changed(TEXT,
+                 "thresholds:", "  - {code: 9, id: new, title: 新, domain: tax, class: minor, points: 2}\nthresholds:",
+                 "+ records: type 9:  → new 新: minor, 2 points, ends after 3 months\n");
+}
+
+Test(policy_diff, lists_and_calendar) {
+    static const char LISTS[] =
+        "lists: l\n" PART "items:\n"
+        "  - {code: 1, id: red_list, title: 守信红名单, flag: red_list, valid: 12 months, published: true, removed_by: "
+        "[general, breach], excluded_by: serious_list, qualify: [{public_grade: 优}, {tax_grade: A}]}\n"
+        "  - {code: 2, id: serious_list, title: 严重失信主体名单, flag: serious_list, valid: 3 years, published: "
+        "true}\n";
+    part_changed(LISTS, "valid: 12 months, published: true, removed_by: [general, breach]",
+                 "valid: 2 years, published: false, removed_by: [general, serious]",
+                 "~ lists: list 1 red_list, valid: 1 year → 2 years\n"
+                 "~ lists: list 1 red_list, published: true → false\n"
+                 "~ lists: list 1 red_list, removed_by: general, breach → general, serious\n");
+    part_changed(LISTS, "[{public_grade: 优}, {tax_grade: A}]", "[{public_grade: 优, volunteer_minutes: '>= 6000'}]",
+                 "~ lists: list 1 red_list, qualify: public_grade 优 or tax_grade A → public_grade 优 and "
+                 "volunteer_minutes >= 6000\n");
+    static const char DAYS[] = "calendar: c\n" PART "weekend: [saturday, sunday]\n"
+                               "holidays: [\"2026-01-01..2026-01-03\", 2026-05-01]\nworkdays: [2026-01-04]\n";
+    part_changed(DAYS, "\"2026-01-01..2026-01-03\"", "\"2025-12-30..2026-01-03\", 2026-10-01",
+                 "+ calendar: holidays:  → 2025-12-30..2025-12-31, 2026-10-01\n");
+    part_changed(DAYS, "[\"2026-01-01..2026-01-03\", 2026-05-01]", "[2026-01-02]",
+                 "- calendar: holidays: 2026-01-01, 2026-01-03, 2026-05-01 → \n");
+    part_changed(DAYS, "[saturday, sunday]", "[sunday]", "~ calendar: weekend: saturday, sunday → sunday\n");
+}
+
+Test(policy_diff, commitments_service_sources_areas) {
+    static const char MATTERS[] =
+        "commitments: c\n" PART "deadline: 15 working days\nextension: 10 working days\nmatters:\n"
+        "  - {code: 1, id: business_premises, title: 经营场所证明, deadline: 20 working days}\n"
+        "  - {code: 2, id: staff, title: 资格证明}\n";
+    part_changed(MATTERS, "extension: 10 working days", "extension: 14 days",
+                 "~ commitments: extension: 10 working days → 14 days\n");
+    part_changed(MATTERS, ", deadline: 20 working days}", ", extension: 1 month}",
+                 "~ commitments: matter 1 business_premises, deadline: 20 working days → none\n"
+                 "~ commitments: matter 1 business_premises, extension: none → 1 month\n");
+    part_changed(MATTERS, "  - {code: 2, id: staff, title: 资格证明}\n", "  - {code: 3, id: fire, title: 消防}\n",
+                 "+ commitments: matter 3 fire:  → 消防\n"
+                 "- commitments: matter 2 staff: 资格证明 → \n");
+    static const char SERVICE[] = "service: s\n" PART "max_minutes_a_day: 720\nstars: [100 h, 300 h]\n";
+    part_changed(SERVICE, "720\nstars: [100 h, 300 h]", "600\nstars: [100 h, 250 h, 600 h]",
+                 "~ service: max_minutes_a_day: 720 → 600\n"
+                 "~ service: stars: 100 h, 300 h → 100 h, 250 h, 600 h\n");
+    static const char SOURCES[] =
+        "sources: s\n" PART "items:\n"
+        "  - {number: 0, id: base, title: 平台, priority: 50, fields: all, reports: all, corrects: any}\n"
+        "  - {number: 1, id: tax_bureau, title: 税务局, priority: 90, fields: [tax_grade, data_day], reports: "
+        "[record_add]}\n";
+    part_changed(SOURCES, "fields: [tax_grade, data_day], reports: [record_add]",
+                 "fields: [tax_grade, sector], reports: [record_add, record_repair]",
+                 "~ sources: source 1 tax_bureau, reports: record_add → record_add, record_repair\n"
+                 "~ sources: source 1 tax_bureau, sector: may not write it → priority 90\n"
+                 "~ sources: source 1 tax_bureau, data_day: priority 90 → may not write it\n");
+    part_changed(SOURCES, "priority: 50, fields: all, reports: all", "priority: 40, fields: all, reports: []",
+                 "~ sources: source 0 base, reports: all → none\n"
+                 "~ sources: source 0 base, 39 fields: priority 50 → priority 40\n");
+    static const char AREAS[] =
+        "areas: a\n" PART "items:\n"
+        "  - {code: 1, id: km, title: 高新区, kind: park, divisions: [530102], effective: {from: "
+        "2026-01-01}}\n";
+    part_changed(
+        AREAS, "divisions: [530102], effective: {from: 2026-01-01}",
+        "divisions: [530102, 530103], subjects: ['uscc:91530000MA00TTT099'], effective: {from: 2026-01-01, to: "
+        "2028-01-01}",
+        "~ areas: area 1 km, divisions: 530102 → 530102, 530103\n"
+        "~ areas: area 1 km, subjects named: 0 → 1\n"
+        "~ areas: area 1 km, effective to: open → 2028-01-01\n");
+}
+
 Test(policy_diff, the_shipped_set_is_itself) {
     policy_set *a = load_shipped(1), *b = load_shipped(2);
     expect(a, b, "");
