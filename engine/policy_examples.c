@@ -2,6 +2,7 @@
  * it and run on demand against the policy they stand in, whatever the day. Only what an example names is compared. */
 #include "engine/policy_load.h"
 
+#include "engine/credit_parse.h"
 #include "engine/evaluation.h"
 #include "engine/policy_suggest.h"
 
@@ -307,6 +308,7 @@ size_t policy_run_examples(const policy_set *set, policy_report tell, void *cont
         failed += run(p, p->examples, p->example_count, false, tell, context);
         if (p->guarantee) failed += run(p, p->guarantee->examples, p->guarantee->example_count, true, tell, context);
     }
+    failed += credit_run_examples(set, tell, context);
     const evaluation *e = policy_credit(set)->evaluation;
     if (e) failed += evaluation_run_examples(e, tell, context);
     return failed;
