@@ -187,29 +187,48 @@ static uint32_t bound_passed(const moment_of_change *m) {
     return bound;
 }
 
-/* The threshold of an effect that the points have fallen below; 0: none. Points of one domain are not in the profile:
- * if a threshold asks for these, all are looked at. */
-static uint32_t threshold_passed(const moment_of_change *m, unsigned effect) {
-    for (unsigned i = 0; i < m->rules->threshold_count; i++)
-        if (m->rules->thresholds[i].effect == effect && passed(m, m->rules->thresholds[i].points))
-            return m->rules->thresholds[i].points;
-    return 0;
+/* Points of a domain on a day, as thresholds count them; of all domains they are in the profile. */
+static uint32_t points_of(const moment_of_change *m, const char *domain, const profile *p, int32_t day) {
+    uint32_t sum = 0;
+    if (domain == NULL) return p->negative_points;
+    for (uint32_t i = 0; m->c->d != NULL && i < m->c->d->count; i++) {
+        record_standing standing;
+        const record_type *type = credit_record_type(m->rules, m->c->d->items[i].type);
+        if (m->c->d->items[i].kind != ITEM_RECORD || type == NULL || type->domain == NULL) continue;
+        if (type->class == CLASS_MERIT || strcmp(type->domain, domain) != 0) continue;
+        credit_record_standing(m->rules, m->c->d, i, day, &standing);
+        sum += standing.points;
+    }
+    return sum;
+}
+
+/* The threshold of an effect that points have fallen below; NULL: none. */
+static const points_threshold *threshold_passed(const moment_of_change *m, unsigned effect) {
+    for (unsigned i = 0; i < m->rules->threshold_count; i++) {
+        const points_threshold *t = &m->rules->thresholds[i];
+        if (t->effect == effect && points_of(m, t->domain, m->before, m->day - 1) >= t->points &&
+            points_of(m, t->domain, m->after, m->day) < t->points)
+            return t;
+    }
+    return NULL;
 }
 
 /* A fall of the points: by a record that ends, or by decay. */
-static void put_points(line *l, const moment_of_change *m, uint32_t bound) {
+static void put_points(line *l, const moment_of_change *m, const char *domain, uint32_t bound) {
     const item *record = record_ending(m, -1);
     if (record != NULL) {
         put_record(l, m, record);
         put(l, " ends");
         return;
     }
-    put(l, "negative points have decayed %s ", bound != 0 ? "below" : "to");
+    put(l, "negative points %s%s%shave decayed %s ", domain != NULL ? "of domain " : "", domain != NULL ? domain : "",
+        domain != NULL ? " " : "", bound != 0 ? "below" : "to");
     put_hundredths(l, bound != 0 ? bound : m->after->negative_points);
 }
 
 static void put_flag(line *l, const moment_of_change *m, const profile_field *f, const flag_cause *flag) {
     const item *record = record_ending(m, flag->effect);
+    const points_threshold *threshold = threshold_passed(m, flag->effect);
     if (record != NULL) {
         put_record(l, m, record);
         put(l, " ends");
@@ -217,8 +236,8 @@ static void put_flag(line *l, const moment_of_change *m, const profile_field *f,
         put(l, "%s by ", flag->what);
         put_record(l, m, record);
         put(l, " ends");
-    } else if (threshold_passed(m, flag->effect) != 0) {
-        put_points(l, m, threshold_passed(m, flag->effect));
+    } else if (threshold != NULL) {
+        put_points(l, m, threshold->domain, threshold->points);
     } else {
         put(l, "%s (%s) ends", flag->what, f->title);
     }
@@ -236,7 +255,7 @@ static void put_cause(line *l, const moment_of_change *m, const profile_field *f
     if (f->type == PROFILE_FLAG && profile_get(m->after, f) == 0 && put_listing(l, m, f->bit)) return;
     bool computed = f->number == FIELD_composite_score || f->number == FIELD_composite_grade;
     if (f->number == FIELD_negative_points && m->after->negative_points < m->before->negative_points) {
-        put_points(l, m, bound_passed(m));
+        put_points(l, m, NULL, bound_passed(m));
     } else if (computed && (record = record_ending(m, -1)) != NULL) {
         put_record(l, m, record);
         put(l, " ends");

@@ -16,8 +16,10 @@ static const char RECORDS[] =
     "  - {code: 3, id: gap, title: 未补正, domain: approval, class: general, points: 1, effects: [{gaps_barred: 6 "
     "months}]}\n"
     "  - {code: 4, id: grave, title: 严重, domain: power, class: serious, points: 10, effects: [suspended]}\n"
+    "  - {code: 5, id: judged, title: 裁判, domain: court, class: general, points: 6, decay: linear}\n"
     "thresholds:\n"
-    "  - {points: 6, effect: observed}\n";
+    "  - {points: 6, effect: observed}\n"
+    "  - {domain: court, points: 5, effect: suspended}\n";
 
 static const char LISTS[] =
     "lists: l\ntitle: t\nauthority: a\nlegal_basis: [x]\nitems:\n"
@@ -147,6 +149,24 @@ Test(reason_wait, points_decay) {
     policy_destroy(&set);
 }
 
+/* A threshold of one domain: other points do not matter. */
+Test(reason_wait, points_of_a_domain_decay) {
+    policy_set *set = load_rules();
+    dossier *d = new_dossier();
+    add(d, ITEM_RECORD, 5, day(2026, 1, 1));
+    add(d, ITEM_RECORD, 1, day(2026, 1, 10));
+    reasons *r = find_on(set, d, day(2026, 1, 12));
+    char want[200], date[CLOCK_DATE_TEXT];
+    cr_assert_gt(r->items[2].wait_day, day(2026, 2, 1));
+    cr_assert_lt(r->items[2].wait_day, day(2026, 4, 1));
+    snprintf(want, sizeof want, "when negative points of domain court have decayed below 5.00 on %s",
+             clock_format_day(r->items[2].wait_day, date));
+    cr_expect_str_eq(r->items[2].wait_text, want, "%s", r->items[2].wait_text);
+    free(r);
+    free(d);
+    policy_destroy(&set);
+}
+
 Test(reason_wait, an_effect_ends_before_its_record) {
     policy_set *set = load_rules();
     dossier *d = new_dossier();
@@ -214,7 +234,7 @@ static void draw_dossier(dice *dd, dossier *d, int32_t today) {
     d->count = 0;
     unsigned n = (unsigned)dice_below(dd, 7);
     for (unsigned i = 0; i < n; i++)
-        add(d, ITEM_RECORD, 1 + (unsigned)dice_below(dd, 4), today - (int32_t)dice_below(dd, 1200));
+        add(d, ITEM_RECORD, 1 + (unsigned)dice_below(dd, 5), today - (int32_t)dice_below(dd, 1200));
     if (dice_below(dd, 4) == 0)
         add(d, ITEM_LISTING, 1 + (unsigned)dice_below(dd, 2), today - (int32_t)dice_below(dd, 1200));
     if (n > 0 && dice_below(dd, 3) == 0) {
