@@ -50,8 +50,8 @@ typedef struct reasons {
     benefit_reason outcome;
 } reasons;
 
-/* `p` is the derived profile of that day; d may be NULL. Some hundred microseconds, a few milliseconds at most
- * (REASON_EVALUATIONS for each number of fields, and five years of days): not for the hot path. Errors:
+/* `p` is the derived profile of that day; d may be NULL. Some hundred microseconds, up to ten milliseconds with the
+ * largest tables (REASON_EVALUATIONS for each number of fields, and five years of days): not for the hot path. Errors:
  * UNKNOWN_SCENARIO, NOT_EFFECTIVE, NO_MEMORY. `out` is large: not on a small stack. */
 status reason_find(const policy_set *set, unsigned scenario, const profile *p, const dossier *d, policy_moment at,
                    reasons *out) MUST_CHECK;
