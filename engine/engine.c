@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/le.h"
 #include "base/purpose.h"
+#include "base/rcu.h"
 #include "engine/state.h"
 
 #include <stdlib.h>
@@ -28,6 +29,7 @@ status engine_create(const engine_options *options, engine **out) {
     status code = store_create(&subjects, &e->subjects);
     if (code == STATUS_OK) code = store_create(&accounts, &e->accounts);
     if (code == STATUS_OK) code = operations_init(&e->operations, options->seed, LIMIT_OPERATIONS_DEFAULT);
+    if (code == STATUS_OK) code = dossiers_create(options->seed, &e->dossiers);
     if (code == STATUS_OK) code = policy_empty(&none);
     atomic_init(&e->policy, none);
     if (code != STATUS_OK) engine_destroy(&e);
@@ -39,7 +41,10 @@ void engine_destroy(engine **e) {
     if (*e == NULL) return;
     policy_set *set = atomic_load(&(*e)->policy);
     policy_destroy(&set);
+    policy_set *candidate = atomic_load(&(*e)->shadow);
+    policy_destroy(&candidate);
     operations_deinit(&(*e)->operations);
+    dossiers_destroy(&(*e)->dossiers);
     store_destroy(&(*e)->accounts);
     store_destroy(&(*e)->subjects);
     buf_deinit(&(*e)->policy_texts);
@@ -87,14 +92,36 @@ static status apply_operation(engine *e, const change *record) {
     return memcmp(&entry.request.id, &id, sizeof id) == 0 ? operations_load(&e->operations, &entry) : STATUS_CORRUPT;
 }
 
-static uint32_t version_from_key(const uint8_t key[4]) {
+static uint32_t number_from_key(const uint8_t key[4]) {
     return (uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3];
+}
+
+/* The profile may come later: engine_attach_dossiers looks for it. */
+static status apply_item(engine *e, const change *record) {
+    subject_id id;
+    item read;
+    if (record->key_length != KEY_ITEM || record->value_length != 1 + ITEM_IMAGE || record->value[0] != IMAGE_ITEM)
+        return STATUS_CORRUPT;
+    memcpy(&id, record->key + 1, sizeof id);
+    if (record->key[0] != store_shard_of(store_hash(e->subjects, &id))) return STATUS_CORRUPT;
+    status code = item_decode(record->value + 1, &read);
+    if (code != STATUS_OK) return code;
+    return dossiers_load(e->dossiers, &id, number_from_key(record->key + KEY_RECORD), &read);
+}
+
+static status apply_state(engine *e, const change *record) {
+    size_t n = sizeof STATE_EVALUATED - 1;
+    if (record->key_length != n || memcmp(record->key, STATE_EVALUATED, n) != 0) return STATUS_CORRUPT;
+    if (record->value_length != 1 + 8 || record->value[0] != IMAGE_EVALUATED) return STATUS_CORRUPT;
+    e->sweep.evaluated_with = 0;
+    for (unsigned b = 0; b < 8; b++) e->sweep.evaluated_with |= (uint64_t)record->value[1 + b] << (8 * b);
+    return STATUS_OK;
 }
 
 /* Only the newest texts are wanted; older sets stay on disk as history. */
 static status apply_policies(engine *e, const change *record) {
     if (record->key_length != 4) return STATUS_CORRUPT;
-    uint32_t version = version_from_key(record->key);
+    uint32_t version = number_from_key(record->key);
     if (version == 0) return STATUS_CORRUPT;
     const policy_file *files;
     size_t count;
@@ -123,9 +150,9 @@ status engine_apply(engine *e, const change *record) {
     case CHANGE_ACCOUNTS: return apply_account(e, record);
     case CHANGE_OPERATIONS: return apply_operation(e, record);
     case CHANGE_POLICIES: return apply_policies(e, record);
-    case CHANGE_RECORDS:
+    case CHANGE_RECORDS: return apply_item(e, record);
+    case CHANGE_STATE: return apply_state(e, record);
     case CHANGE_MEMBERS:
-    case CHANGE_STATE:
     case CHANGE_TABLE_END: break;
     }
     return STATUS_CORRUPT;
@@ -152,8 +179,17 @@ static status compile_stored(engine *e) {
 status engine_recovered(engine *e) {
     char problem[256];
     status code = operations_rebuild(&e->operations);
+    if (code == STATUS_OK) code = engine_attach_dossiers(e, problem, sizeof problem);
     if (code == STATUS_OK) code = engine_check_ledger(e, problem, sizeof problem);
-    return code == STATUS_OK ? compile_stored(e) : code;
+    if (code != STATUS_OK) return code;
+    code = compile_stored(e);
+    const credit_rules *rules = policy_credit(atomic_load(&e->policy));
+    for (uint32_t side = 1; side <= dossiers_count(e->dossiers); side++) {
+        profile p;
+        if (store_read(e->subjects, &dossiers_at(e->dossiers, side)->subject, &p)) sweep_note(e, side, &p, rules, 0);
+    }
+    sweep_rules(e, rules);
+    return code;
 }
 
 /* ------------------------------------------------------------------ decisions */
@@ -161,6 +197,18 @@ status engine_recovered(engine *e) {
 static const policy_set *active(const engine *e) { return atomic_load_explicit(&e->policy, memory_order_acquire); }
 
 const policy_set *engine_policy(const engine *e) { return active(e); }
+
+const policy_set *engine_shadow(const engine *e) { return atomic_load_explicit(&e->shadow, memory_order_acquire); }
+
+static void free_set(void *set) {
+    policy_set *old = set;
+    policy_destroy(&old);
+}
+
+void engine_set_shadow(engine *e, policy_set *candidate) {
+    policy_set *old = atomic_exchange(&e->shadow, candidate);
+    if (old != NULL) rcu_retire(old, free_set);
+}
 
 /* Whatever is wrong with a request in itself; OK otherwise. */
 static status check_request(const subject_id *subject, unsigned purpose_code, unsigned flags) {
@@ -170,8 +218,50 @@ static status check_request(const subject_id *subject, unsigned purpose_code, un
     return purpose_code == PURPOSE_NONE || purpose_code >= PURPOSE_END ? STATUS_BAD_PURPOSE : STATUS_OK;
 }
 
+/* The dossier that belongs to a copied profile: of the same version, or of an earlier one since when it has not
+ * changed. It is published before its profile, so a later one says that the profile has gone on too. */
+static const dossier *dossier_of(const engine *e, profile *p) {
+    for (;;) {
+        const dossier *d = dossiers_at(e->dossiers, p->side);
+        if (d == NULL || (int32_t)((d->version - profile_version(p)) << 1) <= 0) return d;
+        if (!store_read(e->subjects, &d->subject, p)) return d;
+    }
+}
+
+static bool is_due(const profile *p, policy_moment at) { return p->change_day != 0 && p->change_day <= at.day; }
+
+/* What has changed by itself since it was stored. */
+static void bring_up_to_date(const engine *e, const credit_rules *r, policy_moment at, profile *p) {
+    const dossier *d = dossier_of(e, p);
+    profile stored = *p;
+    if (is_due(&stored, at)) credit_derive(r, d, &stored, at.day, p);
+}
+
+/* For n profiles `stride` bytes apart, those of `present`. */
+static void bring_all_up_to_date(const engine *e, const policy_set *set, policy_moment at, profile *profiles,
+                                 const bool *present, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (present[i] && is_due(&profiles[i], at)) bring_up_to_date(e, policy_credit(set), at, &profiles[i]);
+}
+
+/* Decides by the candidate too, and counts where it differs. */
+static void decide_in_shadow(const policy_set *candidate, const decision_request *requests, const profile *profiles,
+                             const bool *present, size_t n, policy_moment at, tally *t, const decision *decided) {
+    decision other[LIMIT_BATCH];
+    policy_decide_batch(candidate, &requests->scenario, sizeof *requests, profiles, present, n, at, other);
+    for (size_t i = 0; i < n; i++)
+        if (present[i]) tally_shadow(t, requests[i].scenario, &decided[i], &other[i]);
+}
+
+static void count_decisions(const decision_request *requests, const profile *profiles, const bool *present, size_t n,
+                            unsigned month, tally *t, const decision *decided) {
+    for (size_t i = 0; i < n; i++)
+        if (present[i] && decided[i].status == STATUS_OK && requests[i].purpose != PURPOSE_BENCHMARK)
+            tally_decision(t, month, requests[i].scenario, profiles[i].division, &decided[i]);
+}
+
 static void decide_pass(const engine *e, const policy_set *set, const decision_request *requests, size_t n,
-                        policy_moment at, decision *out) {
+                        policy_moment at, tally *t, decision *out) {
     profile profiles[LIMIT_BATCH];
     bool present[LIMIT_BATCH];
     store_read_batch(e->subjects, &requests->subject, sizeof *requests, n, profiles, sizeof *profiles, present);
@@ -182,15 +272,25 @@ static void decide_pass(const engine *e, const policy_set *set, const decision_r
         out[i] = (decision){.status = (uint16_t)(code != STATUS_OK ? code : STATUS_UNKNOWN_SUBJECT),
                             .policy_version = policy_version(set)};
     }
+    bring_all_up_to_date(e, set, at, profiles, present, n);
     policy_decide_batch(set, &requests->scenario, sizeof *requests, profiles, present, n, at, out);
+    if (t == NULL) return;
+    count_decisions(requests, profiles, present, n, tally_month(at.day), t, out);
+    const policy_set *candidate = engine_shadow(e);
+    if (candidate != NULL) decide_in_shadow(candidate, requests, profiles, present, n, at, t, out);
 }
 
-void engine_decide(const engine *e, const decision_request *requests, size_t n, policy_moment at, decision *out) {
+void engine_decide_tallied(const engine *e, const decision_request *requests, size_t n, policy_moment at, tally *t,
+                           decision *out) {
     const policy_set *set = active(e);
     for (size_t done = 0; done < n; done += LIMIT_BATCH) {
         size_t pass = n - done < LIMIT_BATCH ? n - done : LIMIT_BATCH;
-        decide_pass(e, set, requests + done, pass, at, out + done);
+        decide_pass(e, set, requests + done, pass, at, t, out + done);
     }
+}
+
+void engine_decide(const engine *e, const decision_request *requests, size_t n, policy_moment at, decision *out) {
+    engine_decide_tallied(e, requests, n, at, NULL, out);
 }
 
 /* ------------------------------------------------------------------ quotas */
@@ -223,6 +323,7 @@ static void quota_pass(const engine *e, const policy_set *set, const quota_reque
         keys[i] = possible ? account_key(&requests[i].subject, requests[i].program) : (subject_id){{0}};
     }
     store_read_batch(e->subjects, &requests->subject, sizeof *requests, n, profiles, sizeof *profiles, known);
+    bring_all_up_to_date(e, set, at, profiles, known, n);
     store_read_batch(e->accounts, keys, sizeof *keys, n, accounts, sizeof *accounts, open);
     for (size_t i = 0; i < n; i++)
         quota_one(set, &requests[i], known[i] ? &profiles[i] : NULL, open[i] ? &accounts[i] : NULL, at, &out[i],
@@ -240,15 +341,26 @@ void engine_quota(const engine *e, const quota_request *requests, size_t n, poli
 
 /* ------------------------------------------------------------------ single records and walks */
 
+bool engine_dossier(const engine *e, const subject_id *subject, policy_moment at, profile *p, const dossier **d) {
+    *d = NULL;
+    if (!store_read(e->subjects, subject, p)) return false;
+    *d = dossier_of(e, p);
+    profile stored = *p;
+    if (is_due(&stored, at)) credit_derive(policy_credit(active(e)), *d, &stored, at.day, p);
+    return true;
+}
+
 bool engine_profile(const engine *e, const subject_id *subject, policy_moment at, profile *out) {
-    (void)at;
-    return store_read(e->subjects, subject, out);
+    if (!store_read(e->subjects, subject, out)) return false;
+    if (is_due(out, at)) bring_up_to_date(e, policy_credit(active(e)), at, out);
+    return true;
 }
 
 size_t engine_profiles(const engine *e, const subject_id *subjects, size_t stride, size_t n, policy_moment at,
                        profile *out, bool *found) {
-    (void)at;
-    return store_read_batch(e->subjects, subjects, stride, n, out, sizeof *out, found);
+    size_t known = store_read_batch(e->subjects, subjects, stride, n, out, sizeof *out, found);
+    bring_all_up_to_date(e, active(e), at, out, found, n);
+    return known;
 }
 
 bool engine_account(const engine *e, const subject_id *subject, unsigned program, account *out) {
@@ -259,8 +371,10 @@ bool engine_account(const engine *e, const subject_id *subject, unsigned program
 
 size_t engine_scan_profiles(const engine *e, store_cursor *cursor, policy_moment at, profile *out, store_cursor *after,
                             size_t max) {
-    (void)at;
-    return store_scan(e->subjects, cursor, out, after, max);
+    size_t n = store_scan(e->subjects, cursor, out, after, max);
+    for (size_t i = 0; i < n; i++)
+        if (is_due(&out[i], at)) bring_up_to_date(e, policy_credit(active(e)), at, &out[i]);
+    return n;
 }
 
 size_t engine_scan_accounts(const engine *e, store_cursor *cursor, account *out, store_cursor *after, size_t max) {
@@ -273,12 +387,14 @@ void engine_get_stats(const engine *e, engine_stats *out) {
     *out = (engine_stats){
         .operations = e->operations.count,
         .open_reservations = e->operations.open,
+        .dossiers = dossiers_count(e->dossiers),
+        .dossier_items = dossiers_items(e->dossiers),
         .policy_version = policy_version(active(e)),
     };
     store_get_stats(e->subjects, &out->subjects);
     store_get_stats(e->accounts, &out->accounts);
     out->memory_bytes = out->subjects.arena_bytes + out->subjects.index_bytes + out->accounts.arena_bytes +
-                        out->accounts.index_bytes + operations_bytes(&e->operations);
+                        out->accounts.index_bytes + operations_bytes(&e->operations) + dossiers_bytes(e->dossiers);
 }
 
 uint32_t engine_policy_newest(const engine *e) { return e->policy_newest; }

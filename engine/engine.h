@@ -186,6 +186,9 @@ status txn_put(txn *t, const profile_put *put, uint32_t *version);
  * missing in `fields` withdraws the source's claim to it. The version is unchanged if neither the profile nor the
  * claims changed. */
 
+/* The fields that a source may write by the rules in force; 0: no such source. */
+uint64_t txn_source_fields(const txn *t, unsigned source);
+
 /* Executes a report; the checks and their order are in engine/report.h. The return is OK unless it was not executed
  * (NO_MEMORY, CAPACITY). */
 status txn_report(txn *t, const report *r, report_result *result);

@@ -10,24 +10,24 @@
 
 #define SCAN 64u
 
-typedef struct tally {
+typedef struct open_sum {
     subject_id key;
     uint32_t reservations;
     int64_t reserved_fen;
-} tally;
+} open_sum;
 
 /* Adds up the open reservations by account. */
-static status count_open(const engine *e, overlay *tallies) {
+static status count_open(const engine *e, overlay *sums) {
     const operations *o = &e->operations;
     for (uint32_t i = 0; i < o->open; i++) {
         const operation_entry *entry = operations_at(o, o->heap[i].ref);
         subject_id key = account_key(&entry->request.subject, entry->request.program);
         uint64_t hash = store_hash(e->accounts, &key);
-        tally *t = overlay_find(tallies, hash, &key);
+        open_sum *t = overlay_find(sums, hash, &key);
         if (t == NULL) {
-            if (!overlay_reserve(tallies, 1)) return STATUS_NO_MEMORY;
-            t = overlay_add(tallies, hash);
-            *t = (tally){.key = key};
+            if (!overlay_reserve(sums, 1)) return STATUS_NO_MEMORY;
+            t = overlay_add(sums, hash);
+            *t = (open_sum){.key = key};
         }
         t->reservations++;
         int64_t *sum = &t->reserved_fen; /* fits if the accounts are right; damaged ones must not overflow it */
@@ -36,9 +36,9 @@ static status count_open(const engine *e, overlay *tallies) {
     return STATUS_OK;
 }
 
-static bool account_agrees(const engine *e, const account *a, const overlay *tallies, size_t *matched, char *problem,
+static bool account_agrees(const engine *e, const account *a, const overlay *sums, size_t *matched, char *problem,
                            size_t room) {
-    const tally *t = overlay_find(tallies, store_hash(e->accounts, &a->key), &a->key);
+    const open_sum *t = overlay_find(sums, store_hash(e->accounts, &a->key), &a->key);
     int64_t reserved = t != NULL ? t->reserved_fen : 0;
     uint32_t reservations = t != NULL ? t->reservations : 0;
     if (t != NULL) ++*matched;
@@ -48,28 +48,65 @@ static bool account_agrees(const engine *e, const account *a, const overlay *tal
     return false;
 }
 
-static bool accounts_agree(const engine *e, const overlay *tallies, char *problem, size_t room) {
+static bool accounts_agree(const engine *e, const overlay *sums, char *problem, size_t room) {
     account batch[SCAN];
     store_cursor cursor = 0;
     size_t n, matched = 0;
     while ((n = store_scan(e->accounts, &cursor, batch, NULL, SCAN)) > 0)
         for (size_t i = 0; i < n; i++)
-            if (!account_agrees(e, &batch[i], tallies, &matched, problem, room)) return false;
-    if (matched == tallies->count) return true;
-    snprintf(problem, room, "%zu accounts with open reservations do not exist", tallies->count - matched);
+            if (!account_agrees(e, &batch[i], sums, &matched, problem, room)) return false;
+    if (matched == sums->count) return true;
+    snprintf(problem, room, "%zu accounts with open reservations do not exist", sums->count - matched);
     return false;
 }
 
 status engine_check_ledger(const engine *e, char *problem, size_t room) {
-    overlay tallies;
-    overlay_init(&tallies, sizeof(tally), sizeof(subject_id));
-    status code = count_open(e, &tallies);
+    overlay sums;
+    overlay_init(&sums, sizeof(open_sum), sizeof(subject_id));
+    status code = count_open(e, &sums);
     if (code != STATUS_OK)
         snprintf(problem, room, "out of memory");
-    else if (!accounts_agree(e, &tallies, problem, room))
+    else if (!accounts_agree(e, &sums, problem, room))
         code = STATUS_CORRUPT;
-    overlay_deinit(&tallies);
+    overlay_deinit(&sums);
     return code;
+}
+
+/* ------------------------------------------------------------------ dossiers */
+
+status engine_attach_dossiers(engine *e, char *problem, size_t room) {
+    for (uint32_t side = 1; side <= dossiers_count(e->dossiers); side++) {
+        const dossier *d = dossiers_at(e->dossiers, side);
+        profile p;
+        if (!store_read(e->subjects, &d->subject, &p)) {
+            snprintf(problem, room, "a dossier has no profile");
+            return STATUS_CORRUPT;
+        }
+        if (!dossier_check(d, problem, room)) return STATUS_CORRUPT;
+        dossiers_attach(e->dossiers, side, profile_version(&p));
+        p.side = side;
+        status code = store_write(e->subjects, &p);
+        if (code != STATUS_OK) return code;
+    }
+    return STATUS_OK;
+}
+
+/* Each dossier is that of the profile that names it, and no profile names another's. */
+static bool dossiers_check(const engine *e, char *problem, size_t room) {
+    for (uint32_t side = 1; side <= dossiers_count(e->dossiers); side++) {
+        const dossier *d = dossiers_at(e->dossiers, side);
+        profile p;
+        if (!dossier_check(d, problem, room)) return false;
+        if (store_read(e->subjects, &d->subject, &p) && p.side == side && d->version <= profile_version(&p)) continue;
+        snprintf(problem, room, "dossier %u is not that of its subject's profile", side);
+        return false;
+    }
+    return true;
+}
+
+static bool names_its_dossier(const engine *e, const profile *p) {
+    if (p->side == 0) return dossiers_find(e->dossiers, &p->id) == 0;
+    return p->side <= dossiers_count(e->dossiers) && subject_equal(&dossiers_at(e->dossiers, p->side)->subject, &p->id);
 }
 
 static bool profiles_check(const engine *e, char *problem, size_t room) {
@@ -81,8 +118,10 @@ static bool profiles_check(const engine *e, char *problem, size_t room) {
             uint8_t image[PROFILE_SIZE];
             profile again;
             profile_encode(&batch[i], image);
-            if (profile_decode(image, &again, NULL) == STATUS_OK && profile_form_fits(&batch[i])) continue;
-            snprintf(problem, room, "a profile has a value outside its domain, or a form that is not its id's");
+            bool good = profile_decode(image, &again, NULL) == STATUS_OK && profile_form_fits(&batch[i]);
+            if (good && names_its_dossier(e, &batch[i])) continue;
+            snprintf(problem, room, "a profile has %s",
+                     good ? "another's dossier" : "a value outside its domain, or a form that is not its id's");
             return false;
         }
     return true;
@@ -107,5 +146,6 @@ static bool accounts_check(const engine *e, char *problem, size_t room) {
 bool engine_check(const engine *e, char *problem, size_t room) {
     return store_check(e->subjects, problem, room) && store_check(e->accounts, problem, room) &&
            operations_check(&e->operations, problem, room) && profiles_check(e, problem, room) &&
-           accounts_check(e, problem, room) && engine_check_ledger(e, problem, room) == STATUS_OK;
+           accounts_check(e, problem, room) && dossiers_check(e, problem, room) &&
+           engine_check_ledger(e, problem, room) == STATUS_OK;
 }

@@ -9,11 +9,25 @@
 
 #include <stdatomic.h>
 
+/* Where the sweep is (sweep.c). */
+typedef struct sweep {
+    bool everybody;          /* all profiles are derived again by the rules of `wanted` */
+    bool rests;              /* nothing is left to do on `day` */
+    int32_t day;             /* the day the walk is for */
+    uint32_t place;          /* dossiers: next to look at */
+    store_cursor cursor;     /* everybody: where to go on */
+    uint64_t wanted;         /* hash of the rules of the walk under way */
+    uint64_t evaluated_with; /* hash of the rules by which everybody was derived; durable */
+    uint64_t done, total, changed;
+} sweep;
+
 struct engine {
     store *subjects, *accounts;
-    dossiers *dossiers; /* NULL: nothing has been reported about anybody */
     _Atomic(policy_set *) policy; /* never NULL */
+    _Atomic(policy_set *) shadow; /* a candidate on live traffic; NULL: none */
     operations operations;
+    dossiers *dossiers;
+    sweep sweep;
     int64_t operations_kept_ms;
     uint32_t policy_newest; /* the newest version that is stored, whether it compiles or not */
     buf policy_texts;       /* recovery: the value of that record, until it is compiled */
@@ -24,8 +38,13 @@ struct engine {
 #define IMAGE_ACCOUNT 1
 #define IMAGE_OPERATION 1
 #define IMAGE_POLICIES 1
+#define IMAGE_ITEM 1
+#define IMAGE_EVALUATED 1
+
+#define STATE_EVALUATED "evaluated" /* key of table STATE; value: image version, u64 hash */
 
 #define KEY_RECORD (1 + sizeof(subject_id)) /* shard and id: subjects and accounts */
+#define KEY_ITEM (KEY_RECORD + 4)           /* and the item's number, big-endian */
 
 /* The value of a POLICIES record: image version, u16 count, then per file u16 name length, name, u32 text length, text.
  * TOO_LARGE over LIMIT_RECORD_BYTES; otherwise failures latch in the buffer. */
@@ -34,6 +53,13 @@ status policy_image_encode(buf *to, const policy_file *files, size_t count) MUST
  * NO_MEMORY. */
 status policy_image_decode(const uint8_t *value, size_t length, buf *memory, const policy_file **files,
                            size_t *count) MUST_CHECK;
+
+/* The profile of a dossier is published: when has the sweep to look at it again? */
+void sweep_note(engine *e, uint32_t side, const profile *p, const credit_rules *r, int32_t day);
+/* Rules are active: whoever was derived by others is derived again. */
+void sweep_rules(engine *e, const credit_rules *r);
+/* Recovery: the dossiers find their profiles. CORRUPT with one sentence, NO_MEMORY. */
+status engine_attach_dossiers(engine *e, char *problem, size_t room) MUST_CHECK;
 
 /* Every open reservation belongs to an account, and each account's reserved_fen and open_reservations are the sum and
  * the number of its open reservations. NO_MEMORY, or CORRUPT with one sentence. */

@@ -27,6 +27,7 @@ status txn_create(engine *e, txn **out) {
     overlay_init(&t->profiles, sizeof(pending_profile), sizeof(subject_id));
     overlay_init(&t->accounts, sizeof(pending_account), sizeof(subject_id));
     overlay_init(&t->operations, sizeof(pending_operation), sizeof(operation_id));
+    overlay_init(&t->dossiers, sizeof(pending_dossier), sizeof(subject_id));
     *out = t;
     return STATUS_OK;
 }
@@ -37,6 +38,9 @@ void txn_destroy(txn **t) {
     overlay_deinit(&(*t)->profiles);
     overlay_deinit(&(*t)->accounts);
     overlay_deinit(&(*t)->operations);
+    txn_forget_dossiers(*t);
+    overlay_deinit(&(*t)->dossiers);
+    buf_deinit(&(*t)->state);
     buf_deinit(&(*t)->policy_changes);
     free(*t);
     *t = NULL;
@@ -47,6 +51,10 @@ static void reset(txn *t) {
     overlay_clear(&t->profiles);
     overlay_clear(&t->accounts);
     overlay_clear(&t->operations);
+    txn_forget_dossiers(t);
+    buf_clear(&t->state);
+    t->new_dossiers = 0;
+    t->swept = false;
     memset(t->new_subjects, 0, sizeof t->new_subjects);
     memset(t->new_accounts, 0, sizeof t->new_accounts);
     memset(t->new_operations, 0, sizeof t->new_operations);
@@ -169,75 +177,6 @@ void txn_begin(txn *t, int64_t now_ms) {
     forget_old(t);
 }
 
-/* ------------------------------------------------------------------ profiles */
-
-static status check_put(const profile_put *put) {
-    if ((put->flags & ~PUT_FLAGS) != 0) return STATUS_BAD_ENTRY;
-    if ((put->flags & PUT_CREATE) != 0 && put->flags != PUT_CREATE) return STATUS_BAD_ENTRY;
-    if ((put->mask & ~profile_writable_mask()) != 0) return STATUS_BAD_FIELD;
-    subject_kind kind = subject_kind_of(&put->fields.id);
-    return kind == SUBJECT_PERSON || kind == SUBJECT_ENTITY ? STATUS_OK : STATUS_BAD_SUBJECT;
-}
-
-static status check_expectations(const profile_put *put, bool known, uint32_t version) {
-    if ((put->flags & PUT_CREATE) != 0 && known) return STATUS_EXISTS;
-    if ((put->flags & PUT_UPDATE) != 0 && !known) return STATUS_UNKNOWN_SUBJECT;
-    bool other = (put->flags & PUT_IF_VERSION) != 0 && put->expected_version != version;
-    return other ? STATUS_VERSION_CONFLICT : STATUS_OK;
-}
-
-static void next_version(profile *p) {
-    uint32_t version = profile_version(p) + 1;
-    if (version > UINT32_MAX >> 1) version = 1;
-    p->seq = version << 1;
-}
-
-/* A place in the overlay for a subject that is not in it yet. */
-static status add_profile(txn *t, uint64_t hash, bool is_new, pending_profile **out) {
-    unsigned shard = store_shard_of(hash);
-    if (!overlay_reserve(&t->profiles, 1)) return STATUS_NO_MEMORY;
-    if (is_new) {
-        status code = store_reserve(t->e->subjects, shard, t->new_subjects[shard] + 1);
-        if (code != STATUS_OK) return code;
-        t->new_subjects[shard]++;
-    }
-    *out = overlay_add(&t->profiles, hash);
-    (*out)->hash = hash;
-    (*out)->is_new = is_new;
-    t->bytes += TXN_SUBJECT_BYTES;
-    return STATUS_OK;
-}
-
-status txn_put(txn *t, const profile_put *put, uint32_t *version) {
-    CHECK(t->phase == TXN_OPEN);
-    *version = 0;
-    status code = check_put(put);
-    if (code != STATUS_OK) return code;
-    const subject_id *id = &put->fields.id;
-    uint64_t hash = store_hash(t->e->subjects, id);
-    pending_profile *pending = overlay_find(&t->profiles, hash, id);
-    profile before, after;
-    bool known = true;
-    if (pending != NULL)
-        before = pending->now;
-    else
-        known = store_read(t->e->subjects, id, &before);
-    if (!known) profile_init(&before, id);
-    *version = profile_version(&before);
-    code = check_expectations(put, known, *version);
-    if (code != STATUS_OK) return code;
-    after = before;
-    profile_merge(&after, &put->fields, put->mask);
-    if (!profile_form_fits(&after)) return STATUS_BAD_VALUE;
-    if (known && memcmp(&after, &before, sizeof after) == 0) return STATUS_OK;
-    if (pending == NULL) code = add_profile(t, hash, !known, &pending);
-    if (code != STATUS_OK) return code;
-    next_version(&after);
-    pending->now = after;
-    *version = profile_version(&after);
-    return STATUS_OK;
-}
-
 /* ------------------------------------------------------------------ policies */
 
 static status record_policy(txn *t, uint32_t version, const policy_file *files, size_t count) {
@@ -275,7 +214,7 @@ status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t co
 
 /* ------------------------------------------------------------------ ending */
 
-static void put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id) {
+void txn_put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id) {
     key[0] = (uint8_t)store_shard_of(hash);
     memcpy(key + 1, id, sizeof *id);
 }
@@ -284,7 +223,7 @@ static void append_profiles(const txn *t, buf *to) {
     uint8_t key[KEY_RECORD], value[1 + PROFILE_SIZE] = {IMAGE_SUBJECT};
     for (uint32_t i = 0; i < t->profiles.count; i++) {
         const pending_profile *p = overlay_at(&t->profiles, i);
-        put_key(key, p->hash, &p->now.id);
+        txn_put_key(key, p->hash, &p->now.id);
         profile_encode(&p->now, value + 1);
         change_append(to, CHANGE_SUBJECTS, key, sizeof key, value, sizeof value);
     }
@@ -295,7 +234,7 @@ static void append_accounts(const txn *t, buf *to) {
     for (uint32_t i = 0; i < t->accounts.count; i++) {
         const pending_account *a = overlay_at(&t->accounts, i);
         if (!a->dirty) continue;
-        put_key(key, a->hash, &a->now.key);
+        txn_put_key(key, a->hash, &a->now.key);
         account_encode(&a->now, value + 1);
         change_append(to, CHANGE_ACCOUNTS, key, sizeof key, value, sizeof value);
     }
@@ -324,6 +263,8 @@ status txn_changes(txn *t, buf *to) {
     append_profiles(t, to);
     append_accounts(t, to);
     append_operations(t, to);
+    txn_append_dossiers(t, to);
+    buf_append(to, t->state.data, t->state.size);
     buf_append(to, t->policy_changes.data, t->policy_changes.size);
     CHECK(to->failed || to->size - before == t->bytes);
     status code = buf_status(to);
@@ -353,6 +294,7 @@ static void publish_operations(txn *t) {
 
 void txn_publish(txn *t) {
     CHECK(t->phase == TXN_READY);
+    txn_publish_dossiers(t); /* before the profiles: who reads a profile finds its dossier, or a later one */
     for (uint32_t i = 0; i < t->profiles.count; i++) {
         const pending_profile *p = overlay_at(&t->profiles, i);
         CHECK(store_write(t->e->subjects, &p->now) == STATUS_OK);
@@ -362,9 +304,11 @@ void txn_publish(txn *t) {
         if (a->dirty) CHECK(store_write(t->e->accounts, &a->now) == STATUS_OK);
     }
     publish_operations(t);
+    if (t->swept) t->e->sweep = t->sweep;
     if (t->policy != NULL) {
         rcu_retire(atomic_exchange(&t->e->policy, t->policy), free_policy);
         t->e->policy_newest = t->policy_newest;
+        sweep_rules(t->e, policy_credit(t->policy));
     }
     reset(t);
 }

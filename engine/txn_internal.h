@@ -25,6 +25,16 @@ typedef struct pending_operation {
     uint32_t ref; /* the open entry that this one resolves; OPERATIONS_NONE if it is new */
 } pending_operation;
 
+/* The dossier as it will be: a copy of its own, as long as it is pending. */
+typedef struct pending_dossier {
+    subject_id subject;
+    uint64_t hash;
+    dossier *now;
+    uint32_t published; /* items of the published one */
+    bool is_new;
+    uint64_t dirty[LIMIT_DOSSIER_ITEMS / 64]; /* items that the group writes */
+} pending_dossier;
+
 typedef enum txn_phase { TXN_CLOSED, TXN_OPEN, TXN_READY } txn_phase;
 
 struct txn {
@@ -33,10 +43,13 @@ struct txn {
     status failed; /* releasing due reservations found no memory: nothing more can be exact */
     bool full;     /* more reservations are due than this group carries */
     policy_moment at;
-    overlay profiles, accounts, operations;
+    overlay profiles, accounts, operations, dossiers;
     /* new things by shard, for reserving their room */
     uint32_t new_subjects[LIMIT_SHARDS], new_accounts[LIMIT_SHARDS], new_operations[LIMIT_SHARDS];
-    uint32_t new_operation_count, new_open_count;
+    uint32_t new_operation_count, new_open_count, new_dossiers;
+    sweep sweep;        /* where it will be once the group is published */
+    bool swept;         /* … which is only then of interest */
+    buf state;          /* records of table STATE */
     uint32_t forgotten; /* of the oldest resolved operations, dropped with this group */
     uint32_t last_new;  /* operations of the last published group: forgetting keeps pace */
     size_t bytes;       /* encoded size of what is pending */
@@ -47,6 +60,7 @@ struct txn {
 
 /* Encoded sizes of records. */
 #define TXN_SUBJECT_BYTES (CHANGE_HEADER + KEY_RECORD + 1 + PROFILE_SIZE)
+#define TXN_ITEM_BYTES (CHANGE_HEADER + KEY_ITEM + 1 + ITEM_IMAGE)
 #define TXN_ACCOUNT_BYTES (CHANGE_HEADER + KEY_RECORD + 1 + ACCOUNT_IMAGE)
 #define TXN_OPERATION_BYTES (CHANGE_HEADER + sizeof(operation_id) + 1 + OPERATION_IMAGE)
 #define TXN_REMOVAL_BYTES (CHANGE_HEADER + sizeof(operation_id))
@@ -61,8 +75,34 @@ static inline const policy_set *txn_policy(const txn *t) {
     return t->policy != NULL ? t->policy : atomic_load_explicit(&t->e->policy, memory_order_relaxed);
 }
 
+static inline const credit_rules *txn_rules(const txn *t) { return policy_credit(txn_policy(t)); }
+
 /* The profile as of this group; false if the subject is not known. */
 bool txn_profile(const txn *t, const subject_id *subject, profile *out);
+/* The dossier as of this group; NULL if there is none. */
+const dossier *txn_dossier(const txn *t, const subject_id *subject, uint64_t hash);
+/* The same to write to, with room for `more` items, made with its base claim if there is none; `p` is the profile as of
+ * this group. NO_MEMORY, CAPACITY, DOSSIER_FULL: nothing is changed. */
+status txn_open_dossier(txn *t, const profile *p, uint64_t hash, uint32_t more, pending_dossier **out);
+/* Puts an item at a number, at most the dossier's count (which then grows). */
+void txn_set_item(txn *t, pending_dossier *d, uint32_t number, const item *i);
+static inline void txn_add_item(txn *t, pending_dossier *d, const item *i) { txn_set_item(t, d, d->now->count, i); }
+void txn_append_dossiers(const txn *t, buf *to);
+/* Publishes the dossiers and tells their profiles, which must be pending too, where they are. */
+void txn_publish_dossiers(txn *t);
+void txn_forget_dossiers(txn *t);
+
+/* A profile to write to. `is_new`: not in the store; room for it is made. `before` is what is known of it. */
+status txn_open_profile(txn *t, const profile *before, uint64_t hash, bool is_new, pending_profile **out);
+/* Both, or neither: who writes to a dossier writes to its profile, if only its version. */
+status txn_open_both(txn *t, const profile *before, uint64_t hash, bool is_new, uint32_t more, pending_profile **p,
+                     pending_dossier **d);
+/* Puts `after` into the group, under the next version. */
+void txn_set_profile(pending_profile *p, const profile *after);
+/* Derives the profile from claims, dossier and rules as of this group's day. */
+void txn_derive(const txn *t, const dossier *d, const profile *stored, profile *out);
+void txn_put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id);
+
 /* The account as of this group, in the overlay; NULL if there is none. The overlay must have room for one. */
 pending_account *txn_account(txn *t, const subject_id *key);
 /* Opens it in the overlay, which must have room for one. NULL and a status without room in the store. */
