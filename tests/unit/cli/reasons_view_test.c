@@ -120,8 +120,8 @@ Test(reasons_view, declined_and_out_of_scope) {
 Test(reasons_view, odd_documents) {
     static const char *const ODD[] = {
         "{}", "[]", "{\"rows\":7,\"benefits_explained\":[7,null,{}],\"outcome_explained\":3}",
-        "{\"benefits_explained\":[{\"changes\":[[]],\"wait\":{}}],\"rows\":[[],{\"benefits\":"
-        "[1],\"cells\":[2]}],\"outcome_explained\":{\"changes\":{},\"wait\":[]}}"};
+        "{\"benefits_explained\":[{\"changes\":[[]],\"wait\":{}}],\"rows\":[[],{\"benefits\":[1],\"cells\":[2]}]}",
+        "{\"outcome_explained\":{\"changes\":{},\"wait\":[]}}"};
     for (size_t i = 0; i < sizeof ODD / sizeof ODD[0]; i++) {
         json_t *d = json_loads(ODD[i], 0, NULL);
         cli c = {.command = ""};

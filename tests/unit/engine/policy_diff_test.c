@@ -40,8 +40,9 @@ static void expect(const policy_set *before, const policy_set *after, const char
 static char *with(const char *text, const char *part, const char *other) {
     const char *at = strstr(text, part);
     cr_assert_not_null(at, "%s", part);
-    char *out = malloc(strlen(text) + strlen(other) + 1);
-    sprintf(out, "%.*s%s%s", (int)(at - text), text, other, at + strlen(part));
+    size_t room = strlen(text) + strlen(other) + 1;
+    char *out = malloc(room);
+    snprintf(out, room, "%.*s%s%s", (int)(at - text), text, other, at + strlen(part));
     return out;
 }
 
@@ -350,7 +351,7 @@ Test(policy_diff, the_shipped_set_is_itself) {
 /* Texts that do not fit end at a whole character. */
 Test(policy_diff, long_texts) {
     char title[1024] = "";
-    for (int i = 0; i < 200; i++) strcat(title, "字");
+    for (size_t i = 0; i < 200; i++) memcpy(title + 3 * i, "字", sizeof "字");
     char line[1100];
     snprintf(line, sizeof line, "title: %s", title);
     char *text = with(BASE, "title: 规则", line);
