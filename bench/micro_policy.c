@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/purpose.h"
+#include "engine/evaluation.h"
 #include "engine/policy.h"
 
 #include <stdio.h>
@@ -40,6 +41,7 @@ static void make_profile(profile *p) {
                        : 0;
     if (draw(32) == 0) p->flags |= PROFILE_FLAG_SERIOUS_LIST;
     if (draw(4) == 0) p->flags |= PROFILE_FLAG_RED_LIST;
+    p->public_score = (uint16_t)draw(1001);
     p->public_grade = (uint8_t)draw(PUBLIC_EXCELLENT + 1);
     p->market_grade = (uint8_t)draw(MARKET_AAA + 1);
     p->tax_grade = (uint8_t)draw(TAX_M + 1);
@@ -105,6 +107,25 @@ static double terms(const policy_set *set, unsigned program, const profile *prof
         for (int i = 0; i < PROFILES; i++) {
             guarantee_terms t;
             sum += policy_terms(set, program, &profiles[i], at, &t) == STATUS_OK ? (uint64_t)t.factor_bp : 0;
+        }
+    }
+    sink = sum;
+    return (double)(clock_mono_ns() - start) / ((double)PASSES * PROFILES);
+}
+
+/* Composite score and grade, as they are computed when something changes. */
+static double scores(const policy_set *set, unsigned unused, const profile *profiles, policy_moment at) {
+    const evaluation *e = policy_credit(set)->evaluation;
+    (void)unused;
+    (void)at;
+    if (!e) return 0;
+    uint64_t sum = 0, start = clock_mono_ns();
+    for (int pass = 0; pass < PASSES; pass++) {
+        for (int i = 0; i < PROFILES; i++) {
+            uint16_t score;
+            uint8_t grade;
+            evaluation_score(e, &profiles[i], &score, &grade);
+            sum += score + grade;
         }
     }
     sink = sum;
@@ -199,6 +220,7 @@ int main(int argc, char **argv) {
                best(decide_batch, set, s, profiles, at));
     }
     printf("%-12s %10.1f\n", "terms", best(terms, set, PROGRAM_POWER, profiles, at));
+    printf("%-12s %10.1f\n", "evaluation", best(scores, set, 0, profiles, at));
     policy_destroy(&set);
     return 0;
 }
