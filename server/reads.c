@@ -282,11 +282,13 @@ static void explain(connection *c, const frame_view *f) {
         wire_decide asked;
         memcpy(&asked, f->body + (size_t)i * f->header.entry_length, sizeof asked);
         profile p;
+        const dossier *d = NULL;
         status s = message_entry_status(MESSAGE_EXPLAIN, &asked);
         if (s == STATUS_OK && purpose_name(asked.purpose) == NULL) s = STATUS_BAD_PURPOSE;
         if (s == STATUS_OK && !subject_is_valid(&asked.subject)) s = STATUS_BAD_SUBJECT;
-        if (s == STATUS_OK && !engine_profile(w->server->engine, &asked.subject, w->at, &p)) s = STATUS_UNKNOWN_SUBJECT;
-        char *text = s == STATUS_OK ? document_explain(set, &asked, &p, NULL, w->at, &s) : NULL;
+        if (s == STATUS_OK && !engine_dossier(w->server->engine, &asked.subject, w->at, &p, &d))
+            s = STATUS_UNKNOWN_SUBJECT;
+        char *text = s == STATUS_OK ? document_explain(set, &asked, &p, d, w->at, &s) : NULL;
         size_t length = text != NULL ? strlen(text) : 0, padded = (8 + length + 7) & ~(size_t)7;
         uint8_t *to = buf_extend(&w->output, padded);
         if (to != NULL) {
