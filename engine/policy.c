@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "engine/credit_parse.h"
+#include "engine/policy_archive.h"
 #include "engine/policy_load.h"
 
 #include <stdio.h>
@@ -15,53 +16,6 @@
 #include <xxhash.h>
 
 #define WORK_MAX UINT64_C(1000000000) /* words looked at to decide completeness: about a second at most */
-
-/* ------------------------------------------------------------------ hash */
-
-static const char *last_part(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static int by_last_part(const void *a, const void *b) {
-    const policy_file *x = *(const policy_file *const *)a, *y = *(const policy_file *const *)b;
-    int order = strcmp(last_part(x->name), last_part(y->name));
-    size_t shorter = x->length < y->length ? x->length : y->length;
-    if (order == 0 && shorter) order = memcmp(x->text, y->text, shorter);
-    return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-static void add_sized(XXH3_state_t *state, const void *bytes, size_t size) {
-    unsigned char length[8];
-    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)size >> (8 * i));
-    XXH3_128bits_update(state, length, sizeof length);
-    if (size) XXH3_128bits_update(state, bytes, size);
-}
-
-/* Over names (without directories) and texts, each with its length, in order of name: the order in which files are
- * given does not matter. */
-static status hash_files(const policy_file *files, size_t count, policy_set *set) {
-    const policy_file **sorted = malloc((count + 1) * sizeof *sorted);
-    XXH3_state_t *state = XXH3_createState();
-    status s = sorted && state ? STATUS_OK : STATUS_NO_MEMORY;
-    if (s == STATUS_OK) {
-        for (size_t i = 0; i < count; i++) sorted[i] = &files[i];
-        qsort(sorted, count, sizeof *sorted, by_last_part);
-        XXH3_128bits_reset(state);
-        for (size_t i = 0; i < count; i++) {
-            const char *name = last_part(sorted[i]->name);
-            add_sized(state, name, strlen(name));
-            add_sized(state, sorted[i]->text, sorted[i]->length);
-        }
-        XXH128_hash_t h = XXH3_128bits_digest(state);
-        snprintf(set->hash, sizeof set->hash, "%016llx%016llx", (unsigned long long)h.high64,
-                 (unsigned long long)h.low64);
-        set->hash64 = h.high64;
-    }
-    free(sorted);
-    XXH3_freeState(state);
-    return s;
-}
 
 /* ------------------------------------------------------------------ loading */
 
@@ -159,6 +113,13 @@ static void index_items(policy_set *set) {
         if (set->items[i].guarantee) set->program_of[set->items[i].guarantee->program] = set->items[i].scenario;
 }
 
+/* The first 16 of the 32 digits. */
+static uint64_t hash64_of(const char *hash) {
+    char digits[17];
+    snprintf(digits, sizeof digits, "%s", hash);
+    return strtoull(digits, NULL, 16);
+}
+
 status policy_load(const policy_file *files, size_t count, uint32_t version, policy_findings *findings,
                    policy_set **out) {
     *out = NULL;
@@ -167,7 +128,9 @@ status policy_load(const policy_file *files, size_t count, uint32_t version, pol
     set->version = version;
     policy_loader l = {.findings = findings, .keep = &set->arena, .work = WORK_MAX};
     size_t errors = findings->errors;
-    status s = hash_files(files, count, set);
+    status s = STATUS_OK;
+    policy_files_hash(files, count, set->hash);
+    set->hash64 = hash64_of(set->hash);
     if (s == STATUS_OK) load_files(&l, files, count, set);
     if (findings->count) qsort(findings->items, findings->count, sizeof *findings->items, by_place);
     if (l.no_memory) s = STATUS_NO_MEMORY;

@@ -24,10 +24,14 @@ unsigned tally_month(int32_t day);
 
 #define TALLY_OUTCOMES 4
 
-/* Called by engine_decide for each decision with status OK; never allocates: a scenario's first decision may find no
- * memory and is then counted in `lost`. */
+/* The place of a division: itself if it is known, else 0. */
+uint32_t tally_place(uint32_t division);
+
+/* Called by engine_decide_tallied for each decision with status OK; never allocates and cannot fail. What is counted
+ * nowhere (a scenario beyond the last) is in `lost`. */
 void tally_decision(tally *t, unsigned month, unsigned scenario, uint32_t division, const decision *d);
-/* A decision by the candidate beside the active one. */
+/* A decision by the candidate beside the active one, whatever their statuses. `different`: in status, outcome, tier,
+ * benefits, amount, percentage or rate. */
 void tally_shadow(tally *t, unsigned scenario, const decision *active, const decision *candidate);
 uint64_t tally_lost(const tally *t);
 
