@@ -5,10 +5,9 @@
  * order, and tests compare them with the structs. */
 #include "protocol/message.h"
 
-#include "base/utf8.h"
-
 #include "base/check.h"
 #include "base/le.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -41,8 +40,10 @@ const message_info *message_find(unsigned type) {
 
 /* ------------------------------------------------------------------ layouts */
 
-/* 1 2 4 8: an integer of so many bytes; s: subject id (12); o: operation id or target (16); p: profile (64);
- * z: a reserved byte. Ids and profiles are bytes in an order of their own. */
+/* 1 2 4 8: an integer of so many bytes; s: subject id (12); o: operation or report id, or target (16); p: profile (64);
+ * t: text (32); n: name (96); r: receipt (160); z: a reserved byte. All but integers are bytes in an order of their
+ * own.
+ */
 #define LAYOUT_OPERATION "os1128o44"
 #define LAYOUT_OPERATION_REPLY "211488888"
 #define LAYOUT_INSTRUMENT "88441zzzzzzz"
@@ -56,6 +57,11 @@ const char *message_layout(unsigned type, bool reply) {
     case MESSAGE_GET: return reply ? "2zzzzzzp" : "sz12";
     case MESSAGE_PUT: return reply ? "224" : "844p";
     case MESSAGE_SCAN: return reply ? "8p" : "844";
+    case MESSAGE_RECEIPT: return reply ? "2zzzzzzr" : "s112";
+    case MESSAGE_SCORECARD: return reply ? NULL : "s112";
+    case MESSAGE_REPORT: return reply ? "22442zz" : "os112222zz4zzzzon";
+    case MESSAGE_DOSSIER: return reply ? NULL : "s11244";
+    case MESSAGE_LIST: return reply ? "8s42221zzzzzzzzztn" : "8421z8";
     case MESSAGE_QUOTA_SHOW:
         return reply ? "2114" LAYOUT_8("8") "88"
                                             "4444"
@@ -78,6 +84,9 @@ static size_t layout_item(char item, bool *swaps) {
     case 's': return sizeof(subject_id);
     case 'o': return 16;
     case 'p': return PROFILE_SIZE;
+    case 't': return 32;
+    case 'n': return 96;
+    case 'r': return 160;
     case 'z': return 1;
     default: return (size_t)(item - '0');
     }
@@ -259,9 +268,11 @@ static bool extra_bytes_are_zero(const frame_view *f, size_t known) {
 /* Messages without fixed entries. */
 static status check_free_form(const frame_view *f) {
     const frame_header *h = &f->header;
-    unsigned count = h->type == MESSAGE_HELLO ? 1 : 0;
+    unsigned count = h->type == MESSAGE_HELLO || h->type == MESSAGE_UPLOAD || h->type == MESSAGE_COMMAND;
     if (h->entry_length != 0 || h->entry_count != count) return STATUS_BAD_ENTRY;
     switch (h->type) {
+    case MESSAGE_UPLOAD: return f->body_length > UPLOAD_HEAD ? STATUS_OK : STATUS_BAD_ENTRY;
+    case MESSAGE_COMMAND: return f->body_length > 0 ? STATUS_OK : STATUS_BAD_ENTRY;
     case MESSAGE_HELLO: return f->body_length >= HELLO_FIXED ? STATUS_OK : STATUS_BAD_ENTRY;
     case MESSAGE_PING: return f->body_length <= PING_BODY_MAX ? STATUS_OK : STATUS_TOO_LARGE;
     default: return f->body_length == 0 ? STATUS_OK : STATUS_BAD_ENTRY;
@@ -302,7 +313,24 @@ status message_entry_status(unsigned type, const void *entry) {
     bool clean = true;
     switch (type) {
     case MESSAGE_DECIDE:
-    case MESSAGE_EXPLAIN: clean = ((const wire_decide *)entry)->flags == 0; break;
+    case MESSAGE_EXPLAIN:
+    case MESSAGE_RECEIPT:
+    case MESSAGE_SCORECARD: clean = ((const wire_decide *)entry)->flags == 0; break;
+    case MESSAGE_REPORT: {
+        const wire_report *e = entry;
+        clean = e->zero16 == 0 && e->zero32 == 0;
+        break;
+    }
+    case MESSAGE_DOSSIER: {
+        const wire_dossier *e = entry;
+        clean = e->flags == 0 && e->part < WIRE_DOSSIER_END;
+        break;
+    }
+    case MESSAGE_LIST: {
+        const wire_list *e = entry;
+        clean = e->zero == 0 && e->flags == 0;
+        break;
+    }
     case MESSAGE_GET: {
         const wire_get *e = entry;
         clean = e->zero == 0 && e->flags == 0;
@@ -310,7 +338,7 @@ status message_entry_status(unsigned type, const void *entry) {
     }
     case MESSAGE_PUT: {
         const wire_put *e = entry;
-        clean = (e->flags & ~WIRE_PUT_FLAGS) == 0 && all_zero(e->profile + offsetof(profile, side), 4);
+        clean = (e->flags & UINT16_MAX & ~WIRE_PUT_FLAGS) == 0 && all_zero(e->profile + offsetof(profile, side), 4);
         break;
     }
     case MESSAGE_QUOTA_SHOW:
@@ -328,6 +356,10 @@ status message_entry_status(unsigned type, const void *entry) {
 
 /* ------------------------------------------------------------------ replies */
 
+bool message_is_walk(unsigned type) {
+    return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN || type == MESSAGE_LIST;
+}
+
 status message_check_reply(const frame_view *frame, size_t asked) {
     const frame_header *h = &frame->header;
     const message_info *info = message_find(h->type);
@@ -336,11 +368,11 @@ status message_check_reply(const frame_view *frame, size_t asked) {
         return STATUS_BAD_FRAME;
     if (info->reply_entry > 0) {
         if (h->entry_length < info->reply_entry || h->entry_length % 8 != 0) return STATUS_BAD_ENTRY;
-        bool walk = h->type == MESSAGE_SCAN || h->type == MESSAGE_QUOTA_SCAN;
-        return walk ? (h->entry_count <= asked ? STATUS_OK : STATUS_TOO_LARGE)
-                    : (h->entry_count == asked ? STATUS_OK : STATUS_BAD_ENTRY);
+        return message_is_walk(h->type) ? (h->entry_count <= asked ? STATUS_OK : STATUS_TOO_LARGE)
+                                        : (h->entry_count == asked ? STATUS_OK : STATUS_BAD_ENTRY);
     }
-    size_t count = h->type == MESSAGE_PING ? 0 : h->type == MESSAGE_EXPLAIN ? asked : 1;
+    bool each = h->type == MESSAGE_EXPLAIN || h->type == MESSAGE_SCORECARD || h->type == MESSAGE_DOSSIER;
+    size_t count = h->type == MESSAGE_PING ? 0 : each ? asked : 1;
     if (h->entry_length != 0 || h->entry_count != count) return STATUS_BAD_ENTRY;
     return STATUS_OK;
 }
@@ -381,6 +413,54 @@ void message_request(buf *to, unsigned type, uint64_t request_id, uint32_t deadl
                            .entry_count = (uint16_t)count};
     frame_finish(frame, header, body_bytes, checksum);
 }
+
+/* ------------------------------------------------------------------ uploads and commands */
+
+status upload_decode(const uint8_t *body, size_t length, upload *out) {
+    if (length < UPLOAD_HEAD) return STATUS_BAD_ENTRY;
+    *out = (upload){.draft = le_get32(body), .total = le_get32(body + 4), .offset = le_get32(body + 8)};
+    out->name_length = le_get16(body + 12);
+    out->name = (const char *)body + UPLOAD_HEAD;
+    size_t left = length - UPLOAD_HEAD;
+    if (le_get16(body + 14) != 0 || out->name_length == 0 || out->name_length > LIMIT_NAME_MAX) return STATUS_BAD_ENTRY;
+    if (out->name_length > left || !utf8_is_line(out->name, out->name_length)) return STATUS_BAD_ENTRY;
+    if (out->offset > out->total) return STATUS_BAD_ENTRY;
+    left -= out->name_length;
+    out->part = body + UPLOAD_HEAD + out->name_length;
+    out->part_length = out->total - out->offset < left ? out->total - out->offset : left;
+    /* what is behind the part is padding */
+    return left - out->part_length < 8 && all_zero(out->part + out->part_length, left - out->part_length)
+               ? STATUS_OK
+               : STATUS_BAD_ENTRY;
+}
+
+void upload_encode(buf *to, uint64_t request_id, const upload *u, bool checksum) {
+    size_t body_bytes = UPLOAD_HEAD + u->name_length + u->part_length;
+    uint8_t *frame = buf_extend(to, frame_length(body_bytes));
+    if (frame == NULL) return;
+    uint8_t *at = frame + FRAME_HEADER;
+    le_put32(at, u->draft);
+    le_put32(at + 4, u->total);
+    le_put32(at + 8, u->offset);
+    le_put16(at + 12, u->name_length);
+    le_put16(at + 14, 0);
+    memcpy(at + UPLOAD_HEAD, u->name, u->name_length);
+    if (u->part_length > 0) memcpy(at + UPLOAD_HEAD + u->name_length, u->part, u->part_length);
+    frame_finish(frame, (frame_header){.type = MESSAGE_UPLOAD, .request_id = request_id, .entry_count = 1}, body_bytes,
+                 checksum);
+}
+
+void command_encode(buf *to, uint64_t request_id, const char *json, bool checksum) {
+    size_t length = strlen(json), padded = (length + 7) & ~(size_t)7;
+    uint8_t *frame = buf_extend(to, frame_length(padded));
+    if (frame == NULL) return;
+    memcpy(frame + FRAME_HEADER, json, length);
+    memset(frame + FRAME_HEADER + length, ' ', padded - length);
+    frame_finish(frame, (frame_header){.type = MESSAGE_COMMAND, .request_id = request_id, .entry_count = 1}, padded,
+                 checksum);
+}
+
+/* ------------------------------------------------------------------ errors */
 
 void message_error(buf *to, unsigned type, uint64_t request_id, status why, uint16_t retry_after_ms, const char *text) {
     size_t length = text != NULL ? strlen(text) : 0;

@@ -281,6 +281,23 @@ typedef struct wire_list_reply {
 } wire_list_reply;
 WIRE_ASSERT(wire_list_reply, 168);
 
+/* UPLOAD: a part of a file of a draft. The reply's body is u32 draft, u32 bytes received so far, u64 reserved. */
+#define UPLOAD_HEAD 16
+#define UPLOAD_REPLY 16
+typedef struct upload {
+    uint32_t draft;         /* 0: a new one */
+    uint32_t total, offset; /* bytes of the file; where the part begins */
+    uint16_t name_length;
+    const char *name; /* 1..LIMIT_NAME_MAX bytes, no NUL */
+    const uint8_t *part;
+    size_t part_length;
+} upload;
+/* Pointers go into the body. BAD_ENTRY: lengths that do not fit, a name that is no text, padding that is not zero. */
+status upload_decode(const uint8_t *body, size_t length, upload *out) MUST_CHECK;
+/* Append whole request frames. */
+void upload_encode(buf *to, uint64_t request_id, const upload *u, bool checksum);
+void command_encode(buf *to, uint64_t request_id, const char *json, bool checksum);
+
 /* HELLO, both directions. Strings point into the decoded body. */
 typedef struct hello {
     uint16_t version_min, version_max;
@@ -306,7 +323,8 @@ status hello_decode(const uint8_t *body, size_t length, bool reply, hello *out) 
  * `reply` choose the layout. */
 void message_swap_entries(unsigned type, bool reply, void *entries, size_t count);
 /* Where the integers of an entry lie, an item a letter: 1 2 4 8 integers of so many bytes, s subject id (12 bytes),
- * o operation id or target (16), p profile (64), z a reserved byte. NULL where entries are not fixed. */
+ * o operation or report id, or target (16), p profile (64), t text (32), n name (96), r receipt (160), z a reserved
+ * byte. NULL where entries are not fixed. */
 const char *message_layout(unsigned type, bool reply);
 /* Reverses the bytes of every integer of one entry; returns the entry's length. What message_swap_entries does on
  * big-endian machines, and a way to test the layouts on others. */
@@ -321,6 +339,8 @@ status message_check_request(const frame_view *frame, uint32_t max_entries) MUST
  * and zeros in what the kind does not use. */
 status message_entry_status(unsigned type, const void *entry);
 
+/* Walks answer with as many entries as they like. */
+bool message_is_walk(unsigned type);
 /* Checks the shape of an OK reply (not an error frame) to a request of `asked` entries; of walks, `asked` is the most
  * entries that fit. OK, UNKNOWN_TYPE, BAD_FRAME (not an OK reply), BAD_ENTRY, TOO_LARGE. Entries may be longer than the
  * layout: step by header.entry_length. */
