@@ -66,9 +66,9 @@ static void unknown_area(policy_loader *l, const policy_node *node) {
                  near[0] ? near : "; the areas are in the file of this set that begins with 'areas:'");
 }
 
-static bool read_areas(policy_loader *l, const policy_node *node, policy_pilot *out) {
+static bool read_areas(policy_loader *l, const policy_node *node, const char *key, policy_pilot *out) {
     unsigned count, n = 0;
-    const policy_node *first = items_of(l, node, "'areas'", &count);
+    const policy_node *first = items_of(l, node, key, &count);
     if (!first) return false;
     const credit_area **areas = POLICY_ARENA_ARRAY(l->keep, const credit_area *, count);
     if (!areas) {
@@ -204,7 +204,7 @@ const policy_pilot *policy_parse_pilot(policy_loader *l, const policy_node *node
     policy_pilot *out = new_pilot(l);
     if (!out || !policy_read_keys(l, node, "'pilot'", k, COUNT)) return NULL;
     bool good = true;
-    if (k[AREAS].value) good &= read_areas(l, k[AREAS].value, out);
+    if (k[AREAS].value) good &= read_areas(l, k[AREAS].value, "'areas'", out);
     if (k[DIVISIONS].value)
         good &= read_codes(l, k[DIVISIONS].value, FIELD_division, PILOT_DIVISIONS, "divisions", &out->divisions,
                            &out->division_count, out);
@@ -220,7 +220,7 @@ const policy_pilot *policy_parse_pilot(policy_loader *l, const policy_node *node
 
 const policy_pilot *policy_parse_area_scope(policy_loader *l, const policy_node *node, const policy *owner) {
     policy_pilot *out = new_pilot(l);
-    if (!out || !read_areas(l, node, out)) return NULL;
+    if (!out || !read_areas(l, node, "'area'", out)) return NULL;
     check_ever(l, node, out, owner);
     return out;
 }
