@@ -439,3 +439,73 @@ Test(evaluation, examples_are_run_with_those_of_the_policies) {
     cr_assert_eq(evaluation_run_examples(evaluation_in(set), NULL, NULL), 2);
     policy_destroy(&set);
 }
+
+/* The evaluation that the manual shows is a good one, and its example holds. */
+Test(evaluation, the_manual_shows_a_good_evaluation) {
+    static const char SOURCES[] = "sources: s\nauthority: a\nlegal_basis: b\n"
+                                  "items: [{number: 0, id: base, fields: all, reports: all}, {number: 8, id: "
+                                  "city_platform, title: c, priority: 60, fields: [slot_1], "
+                                  "reports: []}]\n";
+    buf manual = {0};
+    cr_assert_eq(file_read("docs/POLICY.md", 1 << 20, &manual), STATUS_OK, "run from the project's root");
+    const char *begin = strstr(buf_cstr(&manual), "```yaml\nevaluation:");
+    cr_assert_not_null(begin);
+    begin += strlen("```yaml\n");
+    policy_file files[] = {{"evaluation.yaml", begin, (size_t)(strstr(begin, "```") - begin)},
+                           {"sources.yaml", SOURCES, sizeof SOURCES - 1}};
+    policy_findings f = {0};
+    policy_set *set = NULL;
+    status s = policy_load(files, 2, 1, &f, &set);
+    print_findings(&f);
+    cr_assert_eq(s, STATUS_OK);
+    cr_assert_eq(f.count, 0);
+    told t = {0};
+    cr_assert_eq(evaluation_run_examples(evaluation_in(set), note, &t), 0, "%s", t.text);
+    cr_assert_eq(t.good, 1);
+    const indicator *of;
+    cr_assert_eq(evaluation_indicators(evaluation_in(set), &of), 1);
+    cr_assert_eq(of->source, 8);
+    policy_findings_deinit(&f);
+    policy_destroy(&set);
+    buf_deinit(&manual);
+}
+
+/* Sources are looked up in the set, whichever file comes first, and must be allowed to write the slot. */
+Test(evaluation, sources_of_indicators) {
+    static const struct {
+        const char *source, *message;
+    } V[] = {{"city", NULL},
+             {"8", NULL},
+             {"citi", "did you mean 'city'?"},
+             {"9", "unknown source '9'"},
+             {"bank", "the source 'bank' may not write 'slot_1'"}};
+    static const char SOURCES[] = "sources: s\nauthority: a\nlegal_basis: b\nitems:\n"
+                                  "  - {number: 8, id: city, title: c, priority: 60, fields: [slot_1], reports: []}\n"
+                                  "  - {number: 7, id: bank, title: c, priority: 60, fields: [slot_2], reports: []}\n";
+    for (size_t i = 0; i < sizeof V / sizeof V[0]; i++) {
+        char text[2048];
+        snprintf(text, sizeof text,
+                 "evaluation: e\n" BASIS GRADES ONE
+                 "indicators: [{slot: 1, id: a, source: %s, scale: {min: 0, max: 9}}]\n" TAIL,
+                 V[i].source);
+        policy_file files[] = {{"z.yaml", SOURCES, sizeof SOURCES - 1}, {"a.yaml", text, strlen(text)}};
+        for (size_t first = 0; first < 2; first++) {
+            policy_file order[] = {files[first], files[1 - first]};
+            policy_findings f = {0};
+            policy_set *set = NULL;
+            status s = policy_load(order, 2, 1, &f, &set);
+            cr_assert_eq(s, V[i].message ? STATUS_POLICY_INVALID : STATUS_OK, "%s", V[i].source);
+            if (V[i].message) {
+                const policy_finding *found = find_finding(&f, POLICY_ERROR, 6, 39, V[i].message);
+                if (!found) print_findings(&f);
+                cr_assert(found && strcmp(found->file, "a.yaml") == 0);
+            } else {
+                const indicator *of;
+                cr_assert_eq(evaluation_indicators(evaluation_in(set), &of), 1);
+                cr_assert_eq(of->source, 8);
+            }
+            policy_findings_deinit(&f);
+            policy_destroy(&set);
+        }
+    }
+}
