@@ -3,16 +3,24 @@
  * void and listings that they ended go with them. So the profile of that day is the same before and after. */
 #include "engine/credit_internal.h"
 
+/* In which order items go, highest first: what a record took away before the record, a record before what says that it
+ * never counted. So nothing comes back however few go at a time. */
+enum { STAYS, LINK, RECORD, LISTING, SERVICE = LISTING + LIMIT_LISTS + 1, ORDERS };
+
 typedef struct forgetting {
     const dossier_links *links;
     int32_t day, next;
     int32_t void_before; /* service before this day was void and goes too */
-    bool gone[LIMIT_DOSSIER_ITEMS];
+    uint8_t order[LIMIT_DOSSIER_ITEMS];
 } forgetting;
 
-static void forget(forgetting *f, uint32_t number) {
-    f->gone[number] = true;
-    for (uint16_t i = f->links->first[number]; i != NO_ITEM; i = f->links->next[i]) f->gone[i] = true;
+static void forget_links(forgetting *f, uint32_t number) {
+    for (uint16_t i = f->links->first[number]; i != NO_ITEM; i = f->links->next[i]) f->order[i] = LINK;
+}
+
+static void forget(forgetting *f, uint32_t number, unsigned order) {
+    f->order[number] = (uint8_t)order;
+    forget_links(f, number);
 }
 
 static void look_at(forgetting *f, uint32_t number, int32_t from, const record_type *type, bool counted) {
@@ -22,7 +30,7 @@ static void look_at(forgetting *f, uint32_t number, int32_t from, const record_t
         if (end < f->next) f->next = end;
         return;
     }
-    forget(f, number);
+    forget(f, number, RECORD);
     if (counted && type && (type->effects >> EFFECT_SERVICE_VOID & 1) && from > f->void_before) f->void_before = from;
 }
 
@@ -32,6 +40,7 @@ static void forget_records(forgetting *f) {
         const item *it = &k->dossier->items[i];
         commitment_line line;
         record_span s;
+        if (it->kind == ITEM_ERASED) forget_links(f, i);
         if (it->kind == ITEM_RECORD)
             look_at(f, i, it->day, credit_record_type(k->rules, it->type), !dossier_linked(k, i, ITEM_REVOKE));
         if (it->kind != ITEM_COMMITMENT) continue;
@@ -43,7 +52,8 @@ static void forget_records(forgetting *f) {
 static void forget_service(forgetting *f) {
     const dossier_links *k = f->links;
     for (uint32_t i = 0; i < k->count; i++)
-        if (k->dossier->items[i].kind == ITEM_SERVICE && k->dossier->items[i].day < f->void_before) forget(f, i);
+        if (k->dossier->items[i].kind == ITEM_SERVICE && k->dossier->items[i].day < f->void_before)
+            forget(f, i, SERVICE);
 }
 
 /* Also listings that a forgotten listing ended; each pass goes one further. */
@@ -54,22 +64,19 @@ static void forget_listings(forgetting *f) {
         more = false;
         for (unsigned i = 0; i < all.count; i++) {
             const listing_span *s = &all.items[i];
-            if (f->gone[s->number] || s->cause == REMOVED_NOT || !f->gone[s->remover]) continue;
-            forget(f, s->number);
+            if (f->order[s->number] || s->cause <= REMOVED_DELISTED || !f->order[s->remover]) continue;
+            unsigned order = f->order[s->remover] + 1u; /* lists do not exclude each other in circles */
+            forget(f, s->number, order < SERVICE ? order : SERVICE);
             more = true;
         }
     }
 }
 
-/* Records last: as long as one is there, so is the reason for what goes with it. */
 static unsigned tell(const forgetting *f, uint32_t *numbers, unsigned max) {
     unsigned n = 0;
-    for (int records = 0; records <= 1; records++)
-        for (uint32_t i = 0; i < f->links->count && n < max; i++) {
-            unsigned kind = f->links->dossier->items[i].kind;
-            bool record = kind == ITEM_RECORD || kind == ITEM_COMMITMENT;
-            if (f->gone[i] && kind != ITEM_ERASED && record == records) numbers[n++] = i;
-        }
+    for (unsigned order = ORDERS; order-- > LINK;)
+        for (uint32_t i = 0; i < f->links->count && n < max; i++)
+            if (f->order[i] == order) numbers[n++] = i;
     return n;
 }
 

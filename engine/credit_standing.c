@@ -176,7 +176,7 @@ void commitment_line_of(const dossier_links *k, uint32_t number, commitment_line
         }
     int32_t deadline = out->extended != DAY_NEVER ? out->deadline_extended : out->deadline;
     if (out->end == DAY_NEVER && out->accepted != DAY_NEVER && deadline) {
-        out->end = deadline + 1;
+        out->end = max_day(deadline + 1, out->extended != DAY_NEVER ? out->extended : out->accepted);
         out->state = COMMITMENT_BREACHED;
         out->overdue = true;
     }
