@@ -14,8 +14,6 @@
 
 #define CALL_BYTES (128u << 10) /* of entries of one frame, so that many frames are on their way */
 
-static bool is_walk(unsigned type) { return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN; }
-
 /* Entries without an answer say so themselves. */
 static void fill_status(const call *c, uint8_t *out, size_t count, int code) {
     uint16_t status16 = (uint16_t)code;
@@ -37,7 +35,7 @@ static void on_call(xinyi *x, const slot *s, const answer *a) {
     size_t wire = message_find(s->type)->reply_entry;
     c->counted += a->count;
     for (size_t i = 0; i < a->count; i++) c->convert(a->entries + i * wire, out + i * c->stride);
-    if (is_walk(s->type) && a->count > 0) memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
+    if (message_is_walk(s->type) && a->count > 0) memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
 }
 
 /* Encodes entry i of a call. */

@@ -129,8 +129,7 @@ static int take_reply(xinyi *x, const frame_view *f) {
                 (s->type == f->header.type || (f->header.flags & FRAME_ERROR) != 0);
     if ((f->header.flags & FRAME_ERROR) != 0) return take_error(x, ours ? s : NULL, f);
     if (!ours) return client_break(x, STATUS_BAD_FRAME, "%s sent a reply that nobody asked for", x->address);
-    bool walk = s->type == MESSAGE_SCAN || s->type == MESSAGE_QUOTA_SCAN;
-    status good = message_check_reply(f, walk ? s->tag : s->count);
+    status good = message_check_reply(f, message_is_walk(s->type) ? s->tag : s->count);
     if (good != STATUS_OK)
         return client_break(x, (int)good, "%s sent a reply that cannot be understood: %s", x->address,
                             status_text(good));

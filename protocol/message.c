@@ -58,7 +58,7 @@ const char *message_layout(unsigned type, bool reply) {
     case MESSAGE_PUT: return reply ? "224" : "844p";
     case MESSAGE_SCAN: return reply ? "8p" : "844";
     case MESSAGE_RECEIPT: return reply ? "2zzzzzzr" : "s112";
-    case MESSAGE_SCORECARD: return reply ? NULL : "s112";
+    case MESSAGE_SCORECARD: return reply ? NULL : "sz12";
     case MESSAGE_REPORT: return reply ? "22442zz" : "os112222zz4zzzzon";
     case MESSAGE_DOSSIER: return reply ? NULL : "s11244";
     case MESSAGE_LIST: return reply ? "8s42221zzzzzzzzztn" : "8421z8";
@@ -314,8 +314,7 @@ status message_entry_status(unsigned type, const void *entry) {
     switch (type) {
     case MESSAGE_DECIDE:
     case MESSAGE_EXPLAIN:
-    case MESSAGE_RECEIPT:
-    case MESSAGE_SCORECARD: clean = ((const wire_decide *)entry)->flags == 0; break;
+    case MESSAGE_RECEIPT: clean = ((const wire_decide *)entry)->flags == 0; break;
     case MESSAGE_REPORT: {
         const wire_report *e = entry;
         clean = e->zero16 == 0 && e->zero32 == 0;
@@ -331,6 +330,7 @@ status message_entry_status(unsigned type, const void *entry) {
         clean = e->zero == 0 && e->flags == 0;
         break;
     }
+    case MESSAGE_SCORECARD:
     case MESSAGE_GET: {
         const wire_get *e = entry;
         clean = e->zero == 0 && e->flags == 0;
@@ -359,6 +359,9 @@ status message_entry_status(unsigned type, const void *entry) {
 bool message_is_walk(unsigned type) {
     return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN || type == MESSAGE_LIST;
 }
+bool message_has_documents(unsigned type) {
+    return type == MESSAGE_EXPLAIN || type == MESSAGE_SCORECARD || type == MESSAGE_DOSSIER;
+}
 
 status message_check_reply(const frame_view *frame, size_t asked) {
     const frame_header *h = &frame->header;
@@ -371,8 +374,7 @@ status message_check_reply(const frame_view *frame, size_t asked) {
         return message_is_walk(h->type) ? (h->entry_count <= asked ? STATUS_OK : STATUS_TOO_LARGE)
                                         : (h->entry_count == asked ? STATUS_OK : STATUS_BAD_ENTRY);
     }
-    bool each = h->type == MESSAGE_EXPLAIN || h->type == MESSAGE_SCORECARD || h->type == MESSAGE_DOSSIER;
-    size_t count = h->type == MESSAGE_PING ? 0 : each ? asked : 1;
+    size_t count = h->type == MESSAGE_PING ? 0 : message_has_documents(h->type) ? asked : 1;
     if (h->entry_length != 0 || h->entry_count != count) return STATUS_BAD_ENTRY;
     return STATUS_OK;
 }
@@ -448,6 +450,25 @@ void upload_encode(buf *to, uint64_t request_id, const upload *u, bool checksum)
     if (u->part_length > 0) memcpy(at + UPLOAD_HEAD + u->name_length, u->part, u->part_length);
     frame_finish(frame, (frame_header){.type = MESSAGE_UPLOAD, .request_id = request_id, .entry_count = 1}, body_bytes,
                  checksum);
+}
+
+size_t upload_part_max(uint32_t max_frame, size_t name_length) {
+    size_t whole = max_frame & ~(size_t)7, head = FRAME_HEADER + UPLOAD_HEAD + name_length;
+    CHECK(whole > head);
+    return whole - head;
+}
+
+void upload_reply_encode(uint8_t body[UPLOAD_REPLY], uint32_t draft, uint32_t received) {
+    memset(body, 0, UPLOAD_REPLY);
+    le_put32(body, draft);
+    le_put32(body + 4, received);
+}
+
+status upload_reply_decode(const uint8_t *body, size_t length, uint32_t *draft, uint32_t *received) {
+    if (length < UPLOAD_REPLY) return STATUS_BAD_ENTRY;
+    *draft = le_get32(body);
+    *received = le_get32(body + 4);
+    return STATUS_OK;
 }
 
 void command_encode(buf *to, uint64_t request_id, const char *json, bool checksum) {

@@ -99,7 +99,8 @@ WIRE_ASSERT(wire_put, 80);
 #define WIRE_PUT_CREATE (1u << 0)
 #define WIRE_PUT_UPDATE (1u << 1)
 #define WIRE_PUT_IF_VERSION (1u << 2)
-#define WIRE_PUT_FLAGS (WIRE_PUT_CREATE | WIRE_PUT_UPDATE | WIRE_PUT_IF_VERSION)
+#define WIRE_PUT_FLAGS (WIRE_PUT_CREATE | WIRE_PUT_UPDATE | WIRE_PUT_IF_VERSION) /* of the lower half */
+#define WIRE_PUT_SOURCE_SHIFT 16 /* the upper half is the number of the source; 0 the base */
 
 typedef struct wire_put_reply {
     uint16_t status, field;
@@ -294,6 +295,12 @@ typedef struct upload {
 } upload;
 /* Pointers go into the body. BAD_ENTRY: lengths that do not fit, a name that is no text, padding that is not zero. */
 status upload_decode(const uint8_t *body, size_t length, upload *out) MUST_CHECK;
+/* The longest part that fits a frame of max_frame bytes; every part but a file's last has to fill its frame to the
+ * multiple of 8, or what is behind it would be taken for the part. */
+size_t upload_part_max(uint32_t max_frame, size_t name_length);
+/* The body of a reply, both ways. BAD_ENTRY if it is too short. */
+void upload_reply_encode(uint8_t body[UPLOAD_REPLY], uint32_t draft, uint32_t received);
+status upload_reply_decode(const uint8_t *body, size_t length, uint32_t *draft, uint32_t *received) MUST_CHECK;
 /* Append whole request frames. */
 void upload_encode(buf *to, uint64_t request_id, const upload *u, bool checksum);
 void command_encode(buf *to, uint64_t request_id, const char *json, bool checksum);
@@ -339,14 +346,16 @@ status message_check_request(const frame_view *frame, uint32_t max_entries) MUST
  * and zeros in what the kind does not use. */
 status message_entry_status(unsigned type, const void *entry);
 
-/* Walks answer with as many entries as they like. */
+/* Its reply has as many entries as there are, not as many as were asked about: SCAN, QUOTA_SCAN, LIST. */
 bool message_is_walk(unsigned type);
+/* Its reply is a document an entry: EXPLAIN, SCORECARD, DOSSIER. */
+bool message_has_documents(unsigned type);
 /* Checks the shape of an OK reply (not an error frame) to a request of `asked` entries; of walks, `asked` is the most
  * entries that fit. OK, UNKNOWN_TYPE, BAD_FRAME (not an OK reply), BAD_ENTRY, TOO_LARGE. Entries may be longer than the
  * layout: step by header.entry_length. */
 status message_check_reply(const frame_view *frame, size_t asked) MUST_CHECK;
-/* The next document of a reply to EXPLAIN; *offset starts at 0. *text points into the body, without a NUL. BAD_ENTRY if
- * the body ends early or a length does not fit. */
+/* The next document of a reply with one an entry (message_has_documents); *offset starts at 0. *text points into the
+ * body, without a NUL. BAD_ENTRY if the body ends early or a length does not fit. */
 status message_document_next(const frame_view *frame, size_t *offset, uint16_t *code, const char **text,
                              size_t *length) MUST_CHECK;
 

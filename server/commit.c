@@ -115,6 +115,17 @@ static void execute_outcomes(txn *t, write_request *r) {
     }
 }
 
+static void execute_reports(txn *t, write_request *r) {
+    static_assert(sizeof(report_result) == sizeof(wire_report_reply), "a result is the reply");
+    const report *reports = r->entries;
+    report_result *results = (report_result *)r->replies;
+    for (unsigned i = 0; i < r->count; i++) {
+        if (results[i].status != STATUS_OK) continue;
+        status s = txn_report(t, &reports[i], &results[i]);
+        if (s != STATUS_OK) results[i] = (report_result){.status = (uint16_t)s};
+    }
+}
+
 static void execute(txn *t, write_request *r) {
     if (r->deadline_ms != 0 && clock_mono_ns() - r->arrived_ns > (uint64_t)r->deadline_ms * 1000000u) {
         r->whole = STATUS_DEADLINE;
@@ -124,6 +135,7 @@ static void execute(txn *t, write_request *r) {
     case MESSAGE_PUT: execute_puts(t, r); break;
     case MESSAGE_QUOTA_OPERATE: execute_operations(t, r); break;
     case MESSAGE_QUOTA_OUTCOME: execute_outcomes(t, r); break;
+    case MESSAGE_REPORT: execute_reports(t, r); break;
     default: CHECK(!"a write message without an executor");
     }
 }

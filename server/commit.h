@@ -26,8 +26,8 @@ typedef struct write_request {
     uint16_t count;
     uint16_t reply_length;
     size_t bytes;     /* of this allocation */
-    void *entries;    /* profile_put, operation or operation_id, by type */
-    uint8_t *replies; /* count × reply_length; PUT and OPERATE: a status set already means "do not execute" */
+    void *entries;    /* profile_put, operation, operation_id or report, by type */
+    uint8_t *replies; /* count × reply_length; PUT, OPERATE and REPORT: a status set already means "do not execute" */
 } write_request;
 
 /* NULL without memory. Replies are zero. */

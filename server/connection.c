@@ -199,8 +199,7 @@ static bool is_late(const connection *c, const frame_view *f) {
 
 /* Replies with fixed entries must fit what the client accepts; walks and documents look at it themselves. */
 static bool reply_fits(const connection *c, const frame_view *f, const message_info *info) {
-    bool walk = info->type == MESSAGE_SCAN || info->type == MESSAGE_QUOTA_SCAN;
-    return walk || frame_length((size_t)f->header.entry_count * info->reply_entry) <= c->max_frame;
+    return message_is_walk(info->type) || frame_length((size_t)f->header.entry_count * info->reply_entry) <= c->max_frame;
 }
 
 /* One whole frame with a good body. */

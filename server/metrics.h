@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define METRICS_MESSAGE_TYPES 64
+#define METRICS_MESSAGE_TYPES 128
 
 /*  X(name) */
 #define METRICS_TABLE(X)                                                                                               \

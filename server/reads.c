@@ -337,6 +337,6 @@ void reads_handle(connection *c, const frame_view *f) {
     case MESSAGE_QUOTA_SCAN: scan(c, f); break;
     case MESSAGE_QUOTA_SHOW: show_quotas(c, f); break;
     case MESSAGE_QUOTA_ACCOUNT: show_accounts(c, f); break;
-    default: CHECK(!"a read message without a handler");
+    default: connection_error(c, f->header.type, f->header.request_id, STATUS_UNKNOWN_TYPE, NULL);
     }
 }

@@ -3,6 +3,7 @@
 #include "server/connection.h"
 
 #include "base/check.h"
+#include "base/purpose.h"
 #include "server/worker.h"
 
 #include <stdlib.h>
@@ -36,18 +37,46 @@ static void decode_operations(const frame_view *f, write_request *r) {
     }
 }
 
+static void decode_reports(const frame_view *f, write_request *r) {
+    static_assert(sizeof(report) == sizeof(wire_report), "a report is the request entry");
+    static_assert(offsetof(report, source) == offsetof(wire_report, source) &&
+                      offsetof(report, value) == offsetof(wire_report, value) &&
+                      offsetof(report, target) == offsetof(wire_report, target),
+                  "field by field");
+    report *reports = r->entries;
+    wire_report_reply *replies = (wire_report_reply *)r->replies;
+    for (unsigned i = 0; i < r->count; i++) {
+        memcpy(&reports[i], f->body + (size_t)i * f->header.entry_length, sizeof reports[i]);
+        status s = message_entry_status(MESSAGE_REPORT, &reports[i]);
+        if (s == STATUS_OK) s = report_form(&reports[i]);
+        if (s == STATUS_OK && purpose_name(reports[i].purpose) == NULL) s = STATUS_BAD_PURPOSE;
+        if (s == STATUS_OK && !subject_is_valid(&reports[i].subject)) s = STATUS_BAD_SUBJECT;
+        replies[i].status = (uint16_t)s;
+    }
+}
+
 static void copy_ids(const frame_view *f, write_request *r) {
     operation_id *ids = r->entries;
     for (unsigned i = 0; i < r->count; i++)
         memcpy(&ids[i], f->body + (size_t)i * f->header.entry_length, sizeof ids[i]);
 }
 
+/* What the commit thread gets of an entry, and how it is made from the wire's. */
+static const struct {
+    size_t entry;
+    void (*decode)(const frame_view *f, write_request *r);
+} kinds[] = {
+    [MESSAGE_PUT] = {sizeof(profile_put), decode_puts},
+    [MESSAGE_QUOTA_OPERATE] = {sizeof(operation), decode_operations},
+    [MESSAGE_QUOTA_OUTCOME] = {sizeof(operation_id), copy_ids},
+    [MESSAGE_REPORT] = {sizeof(report), decode_reports},
+};
+
 void writes_handle(connection *c, const frame_view *f) {
     worker *w = c->worker;
     unsigned type = f->header.type;
-    size_t entry = type == MESSAGE_PUT             ? sizeof(profile_put)
-                   : type == MESSAGE_QUOTA_OPERATE ? sizeof(operation)
-                                                   : sizeof(operation_id);
+    CHECK(type < sizeof kinds / sizeof kinds[0] && kinds[type].decode != NULL);
+    size_t entry = kinds[type].entry;
     write_request *r = write_request_new(type, f->header.entry_count, entry, message_find(type)->reply_entry);
     if (r == NULL) {
         connection_error(c, type, f->header.request_id, STATUS_OVERLOADED, NULL);
@@ -58,12 +87,7 @@ void writes_handle(connection *c, const frame_view *f) {
     r->request_id = f->header.request_id;
     r->deadline_ms = f->header.deadline_ms;
     r->arrived_ns = c->last_ns;
-    if (type == MESSAGE_PUT)
-        decode_puts(f, r);
-    else if (type == MESSAGE_QUOTA_OPERATE)
-        decode_operations(f, r);
-    else
-        copy_ids(f, r);
+    kinds[type].decode(f, r);
     c->in_flight++;
     c->promised += (size_t)r->count * r->reply_length;
     if (w->submit_first == NULL)
