@@ -9,6 +9,7 @@
 #include "base/le.h"
 #include "base/purpose.h"
 #include "base/rcu.h"
+#include "engine/effect_internal.h"
 #include "engine/state.h"
 
 #include <stdlib.h>
@@ -30,6 +31,8 @@ status engine_create(const engine_options *options, engine **out) {
     if (code == STATUS_OK) code = store_create(&accounts, &e->accounts);
     if (code == STATUS_OK) code = operations_init(&e->operations, options->seed, LIMIT_OPERATIONS_DEFAULT);
     if (code == STATUS_OK) code = dossiers_create(options->seed, &e->dossiers);
+    if (code == STATUS_OK) code = policy_archive_create(&e->archive);
+    if (code == STATUS_OK) code = effects_create(&e->effects);
     if (code == STATUS_OK) code = policy_empty(&none);
     atomic_init(&e->policy, none);
     if (code != STATUS_OK) engine_destroy(&e);
@@ -47,7 +50,8 @@ void engine_destroy(engine **e) {
     dossiers_destroy(&(*e)->dossiers);
     store_destroy(&(*e)->accounts);
     store_destroy(&(*e)->subjects);
-    buf_deinit(&(*e)->policy_texts);
+    policy_archive_destroy(&(*e)->archive);
+    effects_destroy(&(*e)->effects);
     free(*e);
     *e = NULL;
 }
@@ -110,35 +114,13 @@ static status apply_item(engine *e, const change *record) {
 }
 
 static status apply_state(engine *e, const change *record) {
+    if (effect_is_record(record)) return effects_apply(e->effects, record);
+    if (engine_is_directory(record)) return engine_apply_directory(e, record);
     size_t n = sizeof STATE_EVALUATED - 1;
     if (record->key_length != n || memcmp(record->key, STATE_EVALUATED, n) != 0) return STATUS_CORRUPT;
     if (record->value_length != 1 + 8 || record->value[0] != IMAGE_EVALUATED) return STATUS_CORRUPT;
     e->sweep.evaluated_with = 0;
     for (unsigned b = 0; b < 8; b++) e->sweep.evaluated_with |= (uint64_t)record->value[1 + b] << (8 * b);
-    return STATUS_OK;
-}
-
-/* Only the newest texts are wanted; older sets stay on disk as history. */
-static status apply_policies(engine *e, const change *record) {
-    if (record->key_length != 4) return STATUS_CORRUPT;
-    uint32_t version = number_from_key(record->key);
-    if (version == 0) return STATUS_CORRUPT;
-    const policy_file *files;
-    size_t count;
-    buf names = {0};
-    status code = policy_image_decode(record->value, record->value_length, &names, &files, &count);
-    buf_deinit(&names);
-    if (code != STATUS_OK || version < e->policy_newest) return code;
-    buf copy = {0};
-    buf_append(&copy, record->value, record->value_length);
-    code = buf_status(&copy);
-    if (code != STATUS_OK) {
-        buf_deinit(&copy);
-        return code;
-    }
-    buf_deinit(&e->policy_texts);
-    e->policy_texts = copy;
-    e->policy_newest = version;
     return STATUS_OK;
 }
 
@@ -149,7 +131,7 @@ status engine_apply(engine *e, const change *record) {
     case CHANGE_SUBJECTS: return apply_subject(e, record);
     case CHANGE_ACCOUNTS: return apply_account(e, record);
     case CHANGE_OPERATIONS: return apply_operation(e, record);
-    case CHANGE_POLICIES: return apply_policies(e, record);
+    case CHANGE_POLICIES: return engine_apply_policies(e, record);
     case CHANGE_RECORDS: return apply_item(e, record);
     case CHANGE_STATE: return apply_state(e, record);
     case CHANGE_MEMBERS:
@@ -158,31 +140,13 @@ status engine_apply(engine *e, const change *record) {
     return STATUS_CORRUPT;
 }
 
-static status compile_stored(engine *e) {
-    if (e->policy_texts.size == 0) return STATUS_OK;
-    const policy_file *files;
-    size_t count;
-    buf names = {0};
-    policy_set *set = NULL;
-    policy_findings findings = {0};
-    status code = policy_image_decode(e->policy_texts.data, e->policy_texts.size, &names, &files, &count);
-    if (code == STATUS_OK) code = policy_load(files, count, e->policy_newest, &findings, &set);
-    policy_findings_deinit(&findings);
-    buf_deinit(&names);
-    if (code != STATUS_OK) return code;
-    policy_set *old = atomic_exchange(&e->policy, set);
-    policy_destroy(&old); /* no reader has started */
-    buf_deinit(&e->policy_texts);
-    return STATUS_OK;
-}
-
 status engine_recovered(engine *e) {
     char problem[256];
     status code = operations_rebuild(&e->operations);
     if (code == STATUS_OK) code = engine_attach_dossiers(e, problem, sizeof problem);
     if (code == STATUS_OK) code = engine_check_ledger(e, problem, sizeof problem);
     if (code != STATUS_OK) return code;
-    code = compile_stored(e);
+    code = engine_compile_stored(e);
     const credit_rules *rules = policy_credit(atomic_load(&e->policy));
     for (uint32_t side = 1; side <= dossiers_count(e->dossiers); side++) {
         profile p;
@@ -394,9 +358,8 @@ void engine_get_stats(const engine *e, engine_stats *out) {
     store_get_stats(e->subjects, &out->subjects);
     store_get_stats(e->accounts, &out->accounts);
     out->memory_bytes = out->subjects.arena_bytes + out->subjects.index_bytes + out->accounts.arena_bytes +
-                        out->accounts.index_bytes + operations_bytes(&e->operations) + dossiers_bytes(e->dossiers);
+                        out->accounts.index_bytes + operations_bytes(&e->operations) + dossiers_bytes(e->dossiers) +
+                        policy_archive_bytes(e->archive) + effects_bytes(e->effects);
 }
-
-uint32_t engine_policy_newest(const engine *e) { return e->policy_newest; }
 
 int64_t engine_next_due_ms(const engine *e) { return operations_next_due_ms(&e->operations); }

@@ -115,6 +115,8 @@ void engine_set_shadow(engine *e, policy_set *candidate);
 
 /* [writer] Every set that was ever active. */
 const policy_archive *engine_archive(const engine *e);
+/* [writer] What txn_policy_directory was last told; "" never. */
+const char *engine_policy_directory(const engine *e);
 /* [writer] Effect totals as published. */
 const effects *engine_effects(const engine *e);
 
@@ -220,8 +222,11 @@ status txn_outcome(txn *t, const operation_id *id, operation_entry *out);
  * owns the set from here on, whatever becomes of the transaction. VERSION_CONFLICT unless its version is higher than
  * every stored one; TOO_LARGE over LIMIT_RECORD_BYTES; NO_MEMORY. */
 status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count);
-/* As txn_activate for a set whose texts are those of an archived version. */
+/* As txn_activate for a set whose texts are those of an archived version: UNKNOWN_POLICY if they are not. */
 status txn_rollback(txn *t, policy_set *set, uint32_t version);
+/* Remembers the content hash of the directory from which policies are activated at a start (NO_MEMORY), so that the
+ * next start can tell whether it has changed since. */
+status txn_policy_directory(txn *t, const char *hash);
 
 /* Appends the group's post-images (engine/change.h) to `to`. Reserves what publishing needs. An empty group appends
  * nothing. NO_MEMORY, CAPACITY: abort. */

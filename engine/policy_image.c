@@ -9,27 +9,32 @@ static bool is_storable(const policy_file *file) {
     return strlen(file->name) <= UINT16_MAX && file->length <= LIMIT_RECORD_BYTES;
 }
 
-status policy_image_encode(buf *to, const policy_file *files, size_t count) {
-    if (count > LIMIT_POLICY_FILES) return STATUS_TOO_LARGE;
-    size_t total = 3;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_storable(&files[i])) return STATUS_TOO_LARGE;
-        total += 6 + strlen(files[i].name) + files[i].length;
+#define HEAD (1 + 8 + 4 + 2) /* version, moment, rollback, count */
+
+status policy_image_encode(buf *to, const policy_image *image) {
+    if (image->count > LIMIT_POLICY_FILES) return STATUS_TOO_LARGE;
+    size_t total = HEAD;
+    for (size_t i = 0; i < image->count; i++) {
+        if (!is_storable(&image->files[i])) return STATUS_TOO_LARGE;
+        total += 6 + strlen(image->files[i].name) + image->files[i].length;
     }
     if (total > LIMIT_RECORD_BYTES) return STATUS_TOO_LARGE;
     uint8_t *at = buf_extend(to, total);
     if (at == NULL) return STATUS_NO_MEMORY;
     *at = IMAGE_POLICIES;
-    le_put16(at + 1, (uint16_t)count);
-    at += 3;
-    for (size_t i = 0; i < count; i++) {
-        size_t name = strlen(files[i].name);
+    le_put64(at + 1, (uint64_t)image->activated_ms);
+    le_put32(at + 9, image->rollback_of);
+    le_put16(at + 13, (uint16_t)image->count);
+    at += HEAD;
+    for (size_t i = 0; i < image->count; i++) {
+        const policy_file *file = &image->files[i];
+        size_t name = strlen(file->name);
         le_put16(at, (uint16_t)name);
-        memcpy(at + 2, files[i].name, name);
+        memcpy(at + 2, file->name, name);
         at += 2 + name;
-        le_put32(at, (uint32_t)files[i].length);
-        if (files[i].length > 0) memcpy(at + 4, files[i].text, files[i].length);
-        at += 4 + files[i].length;
+        le_put32(at, (uint32_t)file->length);
+        if (file->length > 0) memcpy(at + 4, file->text, file->length);
+        at += 4 + file->length;
     }
     return STATUS_OK;
 }
@@ -49,15 +54,15 @@ static const uint8_t *take(reader *r, size_t n) {
     return taken;
 }
 
-static size_t take_length(reader *r, size_t bytes) {
+static uint64_t take_number(reader *r, size_t bytes) {
     const uint8_t *at = take(r, bytes);
     if (at == NULL) return 0;
-    return bytes == 2 ? le_get16(at) : le_get32(at);
+    return bytes == 2 ? le_get16(at) : bytes == 4 ? le_get32(at) : le_get64(at);
 }
 
 /* One file; its name goes into `names` with a NUL. Pointers into `names` are set by the caller, since it moves. */
 static void take_file(reader *r, buf *names, policy_file *file) {
-    size_t length = take_length(r, 2);
+    size_t length = take_number(r, 2);
     const uint8_t *name = take(r, length);
     if (name == NULL || memchr(name, 0, length) != NULL) {
         r->bad = true;
@@ -65,15 +70,21 @@ static void take_file(reader *r, buf *names, policy_file *file) {
     }
     buf_append(names, name, length);
     buf_append(names, "", 1);
-    file->length = take_length(r, 4);
+    file->length = take_number(r, 4);
     file->text = (const char *)take(r, file->length);
 }
 
-status policy_image_decode(const uint8_t *value, size_t length, buf *memory, const policy_file **files, size_t *count) {
+status policy_image_decode(const uint8_t *value, size_t length, buf *memory, policy_image *out) {
     reader r = {.at = value, .end = value + length};
     const uint8_t *version = take(&r, 1);
-    size_t n = take_length(&r, 2);
-    if (r.bad || *version != IMAGE_POLICIES || n > LIMIT_POLICY_FILES) return STATUS_CORRUPT;
+    *out = (policy_image){0};
+    if (version == NULL || (*version != IMAGE_POLICIES && *version != IMAGE_POLICIES_1)) return STATUS_CORRUPT;
+    if (*version == IMAGE_POLICIES) {
+        out->activated_ms = (int64_t)take_number(&r, 8);
+        out->rollback_of = (uint32_t)take_number(&r, 4);
+    }
+    size_t n = take_number(&r, 2);
+    if (r.bad || n > LIMIT_POLICY_FILES) return STATUS_CORRUPT;
     /* the array first: it wants alignment, and buffers begin aligned */
     policy_file found[LIMIT_POLICY_FILES];
     buf_clear(memory);
@@ -87,7 +98,7 @@ status policy_image_decode(const uint8_t *value, size_t length, buf *memory, con
         name += strlen(name) + 1;
     }
     if (n > 0) memcpy(memory->data, found, n * sizeof *found);
-    *files = (const policy_file *)(const void *)memory->data;
-    *count = n;
+    out->files = (const policy_file *)(const void *)memory->data;
+    out->count = n;
     return STATUS_OK;
 }

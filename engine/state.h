@@ -29,30 +29,47 @@ struct engine {
     dossiers *dossiers;
     sweep sweep;
     int64_t operations_kept_ms;
-    uint32_t policy_newest; /* the newest version that is stored, whether it compiles or not */
-    buf policy_texts;       /* recovery: the value of that record, until it is compiled */
+    uint32_t policy_newest;  /* the newest version that is stored, whether it compiles or not */
+    policy_archive *archive; /* of every set that was active; within a group also of what it activates */
+    effects *effects;
+    char directory[33]; /* hash of the policy directory when it was last looked at; "" never */
 };
 
 /* First byte of each table's values. */
 #define IMAGE_SUBJECT 1
 #define IMAGE_ACCOUNT 1
 #define IMAGE_OPERATION 1
-#define IMAGE_POLICIES 1
+#define IMAGE_POLICIES 2
+#define IMAGE_POLICIES_1 1 /* of earlier data */
 #define IMAGE_ITEM 1
 #define IMAGE_EVALUATED 1
 
-#define STATE_EVALUATED "evaluated" /* key of table STATE; value: image version, u64 hash */
+/* Keys of table STATE. */
+#define STATE_EVALUATED "evaluated"        /* value: image version, u64 hash */
+#define STATE_DIRECTORY "policy_directory" /* value: image version, 32 hex digits */
 
 #define KEY_RECORD (1 + sizeof(subject_id)) /* shard and id: subjects and accounts */
 #define KEY_ITEM (KEY_RECORD + 4)           /* and the item's number, big-endian */
 
-/* The value of a POLICIES record: image version, u16 count, then per file u16 name length, name, u32 text length, text.
- * TOO_LARGE over LIMIT_RECORD_BYTES; otherwise failures latch in the buffer. */
-status policy_image_encode(buf *to, const policy_file *files, size_t count) MUST_CHECK;
-/* Reads it into an array of files; the names and the array are `memory`'s, the texts lie in `value`. CORRUPT,
- * NO_MEMORY. */
-status policy_image_decode(const uint8_t *value, size_t length, buf *memory, const policy_file **files,
-                           size_t *count) MUST_CHECK;
+/* The value of a POLICIES record: image version, i64 moment of activation, u32 version that is brought back, u16 count,
+ * then per file u16 name length, name, u32 text length, text. Version 1 has neither moment nor rollback. */
+typedef struct policy_image {
+    int64_t activated_ms; /* 0: not known */
+    uint32_t rollback_of; /* 0: new texts */
+    const policy_file *files;
+    size_t count;
+} policy_image;
+/* TOO_LARGE over LIMIT_RECORD_BYTES, NO_MEMORY: nothing is appended. */
+status policy_image_encode(buf *to, const policy_image *image) MUST_CHECK;
+/* The names and the array of files are `memory`'s, the texts lie in `value`. CORRUPT, NO_MEMORY. */
+status policy_image_decode(const uint8_t *value, size_t length, buf *memory, policy_image *out) MUST_CHECK;
+
+/* Recovery (txn_policy.c). */
+status engine_apply_policies(engine *e, const change *record) MUST_CHECK;
+bool engine_is_directory(const change *record);
+status engine_apply_directory(engine *e, const change *record) MUST_CHECK;
+/* Compiles the newest stored set and makes it the active one. POLICY_INVALID, NO_MEMORY. */
+status engine_compile_stored(engine *e) MUST_CHECK;
 
 /* The profile of a dossier is published: when has the sweep to look at it again? */
 void sweep_note(engine *e, uint32_t side, const profile *p, const credit_rules *r, int32_t day);

@@ -8,7 +8,6 @@
  * look-ups. The operation itself is txn_operate.c. */
 #include "base/check.h"
 #include "base/clock.h"
-#include "base/rcu.h"
 #include "engine/operate.h"
 #include "engine/txn_internal.h"
 
@@ -28,6 +27,7 @@ status txn_create(engine *e, txn **out) {
     overlay_init(&t->accounts, sizeof(pending_account), sizeof(subject_id));
     overlay_init(&t->operations, sizeof(pending_operation), sizeof(operation_id));
     overlay_init(&t->dossiers, sizeof(pending_dossier), sizeof(subject_id));
+    txn_init_effects(t);
     *out = t;
     return STATUS_OK;
 }
@@ -40,6 +40,7 @@ void txn_destroy(txn **t) {
     overlay_deinit(&(*t)->operations);
     txn_forget_dossiers(*t);
     overlay_deinit(&(*t)->dossiers);
+    overlay_deinit(&(*t)->effects);
     buf_deinit(&(*t)->state);
     buf_deinit(&(*t)->policy_changes);
     free(*t);
@@ -51,6 +52,7 @@ static void reset(txn *t) {
     overlay_clear(&t->profiles);
     overlay_clear(&t->accounts);
     overlay_clear(&t->operations);
+    overlay_clear(&t->effects);
     txn_forget_dossiers(t);
     buf_clear(&t->state);
     t->new_dossiers = 0;
@@ -62,6 +64,7 @@ static void reset(txn *t) {
     t->bytes = 0;
     t->policy = NULL;
     buf_clear(&t->policy_changes);
+    t->directory[0] = '\0';
     t->failed = STATUS_OK;
     t->full = false;
     t->phase = TXN_CLOSED;
@@ -69,7 +72,7 @@ static void reset(txn *t) {
 
 /* ------------------------------------------------------------------ the state as of this group */
 
-bool txn_profile(const txn *t, const subject_id *subject, profile *out) {
+bool txn_stored_profile(const txn *t, const subject_id *subject, profile *out) {
     if (t->profiles.count > 0) {
         const pending_profile *p = overlay_find(&t->profiles, store_hash(t->e->subjects, subject), subject);
         if (p != NULL) {
@@ -78,6 +81,14 @@ bool txn_profile(const txn *t, const subject_id *subject, profile *out) {
         }
     }
     return store_read(t->e->subjects, subject, out);
+}
+
+bool txn_profile(const txn *t, const subject_id *subject, profile *out) {
+    if (!txn_stored_profile(t, subject, out)) return false;
+    if (out->change_day == 0 || out->change_day > t->at.day) return true;
+    profile stored = *out;
+    txn_derive(t, txn_dossier(t, subject, store_hash(t->e->subjects, subject)), &stored, out);
+    return true;
 }
 
 pending_account *txn_account(txn *t, const subject_id *key) {
@@ -177,41 +188,6 @@ void txn_begin(txn *t, int64_t now_ms) {
     forget_old(t);
 }
 
-/* ------------------------------------------------------------------ policies */
-
-static status record_policy(txn *t, uint32_t version, const policy_file *files, size_t count) {
-    if (version <= t->policy_newest) return STATUS_VERSION_CONFLICT;
-    buf value = {0};
-    status code = policy_image_encode(&value, files, count);
-    if (code == STATUS_OK) {
-        uint8_t key[4] = {(uint8_t)(version >> 24), (uint8_t)(version >> 16), (uint8_t)(version >> 8),
-                          (uint8_t)version};
-        if (buf_reserve(&t->policy_changes, CHANGE_HEADER + sizeof key + value.size) == NULL) {
-            t->policy_changes.failed = false; /* nothing is missing: nothing was appended */
-            code = STATUS_NO_MEMORY;
-        } else {
-            change_append(&t->policy_changes, CHANGE_POLICIES, key, sizeof key, value.data, value.size);
-        }
-    }
-    buf_deinit(&value);
-    return code;
-}
-
-status txn_activate(txn *t, policy_set *set, const policy_file *files, size_t count) {
-    CHECK(t->phase == TXN_OPEN);
-    size_t before = t->policy_changes.size;
-    status code = record_policy(t, policy_version(set), files, count);
-    if (code != STATUS_OK) {
-        policy_destroy(&set);
-        return code;
-    }
-    policy_destroy(&t->policy); /* one that was activated earlier in this group */
-    t->policy = set;
-    t->policy_newest = policy_version(set);
-    t->bytes += t->policy_changes.size - before;
-    return STATUS_OK;
-}
-
 /* ------------------------------------------------------------------ ending */
 
 void txn_put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id) {
@@ -264,6 +240,7 @@ status txn_changes(txn *t, buf *to) {
     append_accounts(t, to);
     append_operations(t, to);
     txn_append_dossiers(t, to);
+    txn_append_effects(t, to);
     buf_append(to, t->state.data, t->state.size);
     buf_append(to, t->policy_changes.data, t->policy_changes.size);
     CHECK(to->failed || to->size - before == t->bytes);
@@ -273,11 +250,6 @@ status txn_changes(txn *t, buf *to) {
 }
 
 size_t txn_size(const txn *t) { return t->full && t->bytes < LIMIT_GROUP_BYTES ? LIMIT_GROUP_BYTES : t->bytes; }
-
-static void free_policy(void *set) {
-    policy_set *old = set;
-    policy_destroy(&old);
-}
 
 static void publish_operations(txn *t) {
     operations *o = &t->e->operations;
@@ -305,16 +277,13 @@ void txn_publish(txn *t) {
     }
     publish_operations(t);
     if (t->swept) t->e->sweep = t->sweep;
-    if (t->policy != NULL) {
-        rcu_retire(atomic_exchange(&t->e->policy, t->policy), free_policy);
-        t->e->policy_newest = t->policy_newest;
-        sweep_rules(t->e, policy_credit(t->policy));
-    }
+    txn_publish_effects(t);
+    txn_publish_policies(t);
     reset(t);
 }
 
 void txn_abort(txn *t) {
     CHECK(t->phase != TXN_CLOSED);
-    policy_destroy(&t->policy);
+    txn_abort_policies(t);
     reset(t);
 }

@@ -43,7 +43,7 @@ struct txn {
     status failed; /* releasing due reservations found no memory: nothing more can be exact */
     bool full;     /* more reservations are due than this group carries */
     policy_moment at;
-    overlay profiles, accounts, operations, dossiers;
+    overlay profiles, accounts, operations, dossiers, effects;
     /* new things by shard, for reserving their room */
     uint32_t new_subjects[LIMIT_SHARDS], new_accounts[LIMIT_SHARDS], new_operations[LIMIT_SHARDS];
     uint32_t new_operation_count, new_open_count, new_dossiers;
@@ -56,6 +56,7 @@ struct txn {
     policy_set *policy; /* activated in this group; owned; NULL if none */
     buf policy_changes; /* its records */
     uint32_t policy_newest;
+    char directory[33]; /* as in struct engine; "" if the group does not say */
 };
 
 /* Encoded sizes of records. */
@@ -77,7 +78,9 @@ static inline const policy_set *txn_policy(const txn *t) {
 
 static inline const credit_rules *txn_rules(const txn *t) { return policy_credit(txn_policy(t)); }
 
-/* The profile as of this group; false if the subject is not known. */
+/* The profile as of this group, as it was last written; false if the subject is not known. */
+bool txn_stored_profile(const txn *t, const subject_id *subject, profile *out);
+/* … and as it is on this group's day: what anything is decided by. */
 bool txn_profile(const txn *t, const subject_id *subject, profile *out);
 /* The dossier as of this group; NULL if there is none. */
 const dossier *txn_dossier(const txn *t, const subject_id *subject, uint64_t hash);
@@ -91,6 +94,17 @@ void txn_append_dossiers(const txn *t, buf *to);
 /* Publishes the dossiers and tells their profiles, which must be pending too, where they are. */
 void txn_publish_dossiers(txn *t);
 void txn_forget_dossiers(txn *t);
+
+/* txn_effect.c */
+void txn_init_effects(txn *t);
+/* Counts one use of a benefit by a subject of this division. */
+status txn_use(txn *t, unsigned month, unsigned scenario, uint32_t division, unsigned benefit);
+void txn_append_effects(const txn *t, buf *to);
+void txn_publish_effects(txn *t);
+
+/* txn_policy.c */
+void txn_publish_policies(txn *t);
+void txn_abort_policies(txn *t);
 
 /* A profile to write to. `is_new`: not in the store; room for it is made. `before` is what is known of it. */
 status txn_open_profile(txn *t, const profile *before, uint64_t hash, bool is_new, pending_profile **out);

@@ -195,8 +195,10 @@ static status may_accept(const step *s) {
     return s->now.flags & PROFILE_FLAG_SERIOUS_LIST ? STATUS_SERIOUS_LISTED : STATUS_OK;
 }
 
+/* The last day of a time limit: the day from which it runs does not count, whether days or working days are counted. */
 static uint16_t last_day(const step *s, int32_t from, period own, period general) {
-    return (uint16_t)(credit_period_end(s->rules, from, own.unit != PERIOD_NONE ? own : general) - 1);
+    period p = own.unit != PERIOD_NONE ? own : general;
+    return (uint16_t)(credit_period_end(s->rules, from, p) - (p.unit == PERIOD_WORKING_DAYS));
 }
 
 static status on_accept(step *s) {
@@ -351,6 +353,9 @@ static status put_items(step *s, report_result *out) {
     profile stored, after;
     CHECK(txn_profile(s->t, &s->r->subject, &stored));
     status code = txn_open_both(s->t, &stored, s->hash, false, s->count, &p, &d);
+    if (code != STATUS_OK) return code;
+    if (s->r->kind == REPORT_USE)
+        code = txn_use(s->t, tally_month(s->day), s->r->type >> 8, s->now.division, s->r->type & 0xFF);
     if (code != STATUS_OK) return code;
     if (s->count == 2 && s->items[0].kind == ITEM_COMMITMENT) s->items[1].value = d->now->count;
     for (unsigned i = 0; i < s->count; i++) {
