@@ -35,18 +35,11 @@ static void on_call(xinyi *x, const slot *s, const answer *a) {
     size_t wire = message_find(s->type)->reply_entry;
     c->counted += a->count;
     for (size_t i = 0; i < a->count; i++) c->convert(a->entries + i * wire, out + i * c->stride);
-    if (message_is_walk(s->type) && a->count > 0) memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
+    if (message_is_walk(s->type) && a->count > 0)
+        memcpy(&c->cursor, a->entries + (a->count - 1) * wire, sizeof c->cursor);
 }
 
-/* Encodes entry i of a call. */
-typedef struct encoder {
-    void (*encode)(const struct encoder *e, size_t i, uint8_t *to);
-    const void *entries;
-    unsigned a, b;
-} encoder;
-
-/* A connection that may be asked: alive, not within a callback, and with nothing else on its way. */
-static int begin_call(xinyi *x, unsigned a, unsigned b) {
+int client_begin_call(xinyi *x, unsigned a, unsigned b) {
     if (!x->in_callback && x->broken == 0 && (a | b) > UINT8_MAX)
         return client_fail(x, STATUS_BAD_VALUE, "scenarios, programs and purposes are at most 255");
     return xinyi_flush(x);
@@ -71,9 +64,9 @@ static bool call_part(xinyi *x, unsigned type, const encoder *e, size_t at, size
     return true;
 }
 
-static int call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
+int client_call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
                      void (*convert)(const uint8_t *, void *)) {
-    int result = begin_call(x, e->a, e->b);
+    int result = client_begin_call(x, e->a, e->b);
     call c = {.stride = stride, .convert = convert, .has_status = true};
     const message_info *info = message_find(type);
     size_t part = CALL_BYTES / info->request_entry, at = 0, room = (x->max_frame - FRAME_HEADER) / info->reply_entry;
@@ -111,72 +104,77 @@ static void encode_one_id(const encoder *e, size_t i, uint8_t *to) { memcpy(to, 
 int xinyi_decide(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
                  xinyi_decision *out) {
     encoder e = {encode_one_decide, subjects, scenario, purpose};
-    return call_many(x, MESSAGE_DECIDE, &e, count, out, sizeof *out, decode_decision);
+    return client_call_many(x, MESSAGE_DECIDE, &e, count, out, sizeof *out, decode_decision);
 }
 
 int xinyi_get(xinyi *x, unsigned purpose, const xinyi_subject *subjects, size_t count, xinyi_profile_reply *out) {
     encoder e = {encode_one_get, subjects, 0, purpose};
-    return call_many(x, MESSAGE_GET, &e, count, out, sizeof *out, decode_profile_reply);
+    return client_call_many(x, MESSAGE_GET, &e, count, out, sizeof *out, decode_profile_reply);
 }
 
 int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, xinyi_put_reply *out) {
     encoder e = {encode_one_put, entries, 0, 0};
-    return call_many(x, MESSAGE_PUT, &e, count, out, sizeof *out, decode_put_reply);
+    return client_call_many(x, MESSAGE_PUT, &e, count, out, sizeof *out, decode_put_reply);
 }
 
 int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
                      xinyi_quota *out) {
     encoder e = {encode_one_show, subjects, program, purpose};
-    return call_many(x, MESSAGE_QUOTA_SHOW, &e, count, out, sizeof *out, decode_quota_show);
+    return client_call_many(x, MESSAGE_QUOTA_SHOW, &e, count, out, sizeof *out, decode_quota_show);
 }
 
 int xinyi_accounts(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
                    xinyi_account_reply *out) {
     encoder e = {encode_one_show, subjects, program, purpose};
-    return call_many(x, MESSAGE_QUOTA_ACCOUNT, &e, count, out, sizeof *out, decode_account_reply);
+    return client_call_many(x, MESSAGE_QUOTA_ACCOUNT, &e, count, out, sizeof *out, decode_account_reply);
 }
 
 int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
                       xinyi_quota_answer *out) {
     encoder e = {encode_one_check, asks, program, purpose};
-    return call_many(x, MESSAGE_QUOTA_CHECK, &e, count, out, sizeof *out, decode_quota_answer);
+    return client_call_many(x, MESSAGE_QUOTA_CHECK, &e, count, out, sizeof *out, decode_quota_answer);
 }
 
 int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out) {
     encoder e = {encode_one_operation, operations, 0, 0};
-    return call_many(x, MESSAGE_QUOTA_OPERATE, &e, count, out, sizeof *out, decode_operation_reply);
+    return client_call_many(x, MESSAGE_QUOTA_OPERATE, &e, count, out, sizeof *out, decode_operation_reply);
 }
 
 int xinyi_outcome(xinyi *x, const xinyi_operation_id *ids, size_t count, xinyi_outcome_reply *out) {
     encoder e = {encode_one_id, ids, 0, 0};
-    return call_many(x, MESSAGE_QUOTA_OUTCOME, &e, count, out, sizeof *out, decode_outcome);
+    return client_call_many(x, MESSAGE_QUOTA_OUTCOME, &e, count, out, sizeof *out, decode_outcome);
 }
 
 /* ------------------------------------------------------------------ walks */
 
 static void encode_walk(const encoder *e, size_t i, uint8_t *to) {
     (void)i;
-    memcpy(to, e->entries, sizeof(wire_scan));
+    memcpy(to, e->entries, e->a);
 }
 
-static int call_scan(xinyi *x, unsigned type, unsigned purpose, uint64_t *cursor, void *out, size_t stride,
-                     size_t *count, void (*convert)(const uint8_t *, void *)) {
-    size_t room = *count;
-    *count = 0;
-    int result = begin_call(x, 0, purpose);
-    if (result != 0 || room == 0) return result;
-    wire_scan w = {
-        .cursor = *cursor, .max = room < x->max_entries ? (uint32_t)room : x->max_entries, .purpose = purpose};
-    call c = {.stride = stride, .convert = convert, .cursor = *cursor, .room = w.max};
-    encoder e = {encode_walk, &w, 0, 0};
+int client_call_walk(xinyi *x, unsigned type, const void *request, uint32_t room, uint64_t *cursor, void *out,
+                     size_t stride, size_t *count, void (*convert)(const uint8_t *, void *)) {
+    call c = {.stride = stride, .convert = convert, .cursor = *cursor, .room = room};
+    encoder e = {encode_walk, request, message_find(type)->request_entry, 0};
     if (call_part(x, type, &e, 0, 1, &c, out)) client_wait(x, 0, 0);
-    result = c.status != 0 ? c.status : x->broken;
+    int result = c.status != 0 ? c.status : x->broken;
     if (result != 0) return result;
     if (c.counted > 0 && c.cursor == *cursor)
         return client_break(x, STATUS_BAD_ENTRY, "%s answers a walk without moving on", x->address);
     *cursor = c.cursor;
     *count = c.counted;
     return 0;
+}
+
+static int call_scan(xinyi *x, unsigned type, unsigned purpose, uint64_t *cursor, void *out, size_t stride,
+                     size_t *count, void (*convert)(const uint8_t *, void *)) {
+    size_t room = *count;
+    *count = 0;
+    int result = client_begin_call(x, 0, purpose);
+    if (result != 0 || room == 0) return result;
+    wire_scan w = {
+        .cursor = *cursor, .max = room < x->max_entries ? (uint32_t)room : x->max_entries, .purpose = purpose};
+    return client_call_walk(x, type, &w, w.max, cursor, out, stride, count, convert);
 }
 
 int xinyi_scan(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_profile *out, size_t *count) {
@@ -195,13 +193,13 @@ static void keep_document(xinyi *x, call *c, const char *text, size_t length) {
     if (buf_status(&x->document) != STATUS_OK) c->status = client_fail(x, STATUS_NO_MEMORY, "out of memory");
 }
 
-static void on_document(xinyi *x, const slot *s, const answer *a) {
+void client_on_document(xinyi *x, const slot *s, const answer *a) {
     call *c = s->call;
     c->remaining = 0;
     c->status = a->status;
     buf_clear(&x->document);
     if (a->status != 0) return;
-    if (s->type != MESSAGE_EXPLAIN) {
+    if (!message_has_documents(s->type)) {
         keep_document(x, c, (const char *)a->frame->body, a->frame->body_length);
         return;
     }
@@ -217,7 +215,7 @@ static void on_document(xinyi *x, const slot *s, const answer *a) {
                                 status_text(code != STATUS_OK ? code : STATUS_BAD_ENTRY));
 }
 
-static int call_document(xinyi *x, unsigned type, const uint8_t *entry, const char **document) {
+int client_call_document(xinyi *x, unsigned type, const uint8_t *entry, const char **document) {
     if (document != NULL) *document = NULL;
     int result = xinyi_flush(x);
     if (result != 0) return result;
@@ -228,25 +226,27 @@ static int call_document(xinyi *x, unsigned type, const uint8_t *entry, const ch
     if (entry != NULL) memcpy(to, entry, length);
     call c = {.remaining = 1};
     s->call = &c;
-    client_queue(x, s, type, length, count, on_document);
+    client_queue(x, s, type, length, count, client_on_document);
     client_wait(x, 0, 0);
     result = c.status != 0 ? c.status : x->broken;
     if (document != NULL && result == 0) *document = buf_cstr(&x->document);
     return result;
 }
 
-int xinyi_ping(xinyi *x) { return call_document(x, MESSAGE_PING, NULL, NULL); }
-int xinyi_info(xinyi *x, const char **document) { return call_document(x, MESSAGE_INFO, NULL, document); }
-int xinyi_stats(xinyi *x, const char **document) { return call_document(x, MESSAGE_STATS, NULL, document); }
-int xinyi_policy_info(xinyi *x, const char **document) { return call_document(x, MESSAGE_POLICY_INFO, NULL, document); }
+int xinyi_ping(xinyi *x) { return client_call_document(x, MESSAGE_PING, NULL, NULL); }
+int xinyi_info(xinyi *x, const char **document) { return client_call_document(x, MESSAGE_INFO, NULL, document); }
+int xinyi_stats(xinyi *x, const char **document) { return client_call_document(x, MESSAGE_STATS, NULL, document); }
+int xinyi_policy_info(xinyi *x, const char **document) {
+    return client_call_document(x, MESSAGE_POLICY_INFO, NULL, document);
+}
 
 int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subject, const char **document) {
     uint8_t entry[sizeof(wire_decide)];
     *document = NULL;
-    int result = begin_call(x, scenario, purpose);
+    int result = client_begin_call(x, scenario, purpose);
     if (result != 0) return result;
     encode_decide(subject, scenario, purpose, entry);
-    return call_document(x, MESSAGE_EXPLAIN, entry, document);
+    return client_call_document(x, MESSAGE_EXPLAIN, entry, document);
 }
 
 /* ------------------------------------------------------------------ ids and texts */

@@ -80,6 +80,14 @@ OPERATION(used_fen);
 OPERATION(available_fen);
 OPERATION(expires_ms);
 
+#define REPORT(member) SAME(xinyi_report_reply, wire_report_reply, member)
+SAME_SIZE(xinyi_report_reply, wire_report_reply);
+REPORT(status);
+REPORT(flags);
+REPORT(version);
+REPORT(number);
+REPORT(until);
+
 /* Two whole words: the checksum that reads them next would have to wait for bytes stored one by one. */
 void encode_decide(const xinyi_subject *subject, unsigned scenario, unsigned purpose, uint8_t *to) {
     uint64_t low = le_get64(subject->bytes), high = le_get32(subject->bytes + 8);
@@ -218,6 +226,27 @@ static void operation_from_wire(const wire_operation *w, xinyi_operation *o) {
     default: break;
     }
 }
+
+/* ------------------------------------------------------------------ reports */
+
+void encode_report(const xinyi_report_entry *r, uint8_t *to) {
+    wire_report w = {.kind = r->kind,
+                     .purpose = r->purpose,
+                     .source = r->source,
+                     .type = r->type,
+                     .day = r->day,
+                     .until = r->until,
+                     .value = r->value};
+    memcpy(w.id, r->id.bytes, sizeof w.id);
+    memcpy(&w.subject, &r->subject, sizeof w.subject);
+    memcpy(w.target, r->target.bytes, sizeof w.target);
+    memcpy(w.text, r->text, strnlen(r->text, sizeof w.text));
+    memcpy(to, &w, sizeof w);
+}
+
+void decode_report_reply(const uint8_t *wire, void *out) { memcpy(out, wire, sizeof(xinyi_report_reply)); }
+
+/* ------------------------------------------------------------------ replies */
 
 void decode_decision(const uint8_t *wire, void *out) { memcpy(out, wire, sizeof(xinyi_decision)); }
 void decode_put_reply(const uint8_t *wire, void *out) { memcpy(out, wire, sizeof(xinyi_put_reply)); }

@@ -104,6 +104,29 @@ int client_take_frames(xinyi *x);
 /* Answers every request in flight with a status: the connection is gone. */
 void client_drop_all(xinyi *x, int code);
 
+/* Completes a request whose whole frame was just appended to the output, as client_queue does. */
+void client_queue_frame(xinyi *x, slot *s, unsigned type, size_t count, on_answer answered);
+
+/* calls.c: what synchronous calls are made of */
+/* Encodes entry i of a call. */
+typedef struct encoder {
+    void (*encode)(const struct encoder *e, size_t i, uint8_t *to);
+    const void *entries;
+    unsigned a, b;
+} encoder;
+/* A connection that may be asked: alive, not within a callback, and with nothing else on its way. */
+int client_begin_call(xinyi *x, unsigned a, unsigned b);
+/* A call for `count` entries, over as many frames as it takes; answers go to out, `stride` apart. */
+int client_call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
+                     void (*convert)(const uint8_t *, void *));
+/* One step of a walk: a request of one entry, at most `room` entries back. Entries begin with the cursor that goes on
+ * behind them. After client_begin_call. */
+int client_call_walk(xinyi *x, unsigned type, const void *request, uint32_t room, uint64_t *cursor, void *out,
+                     size_t stride, size_t *count, void (*convert)(const uint8_t *, void *));
+/* A request of one entry (NULL: none) that a document answers; it is kept in x->document. */
+int client_call_document(xinyi *x, unsigned type, const uint8_t *entry, const char **document);
+void client_on_document(xinyi *x, const slot *s, const answer *a);
+
 /* convert.c: public structs to and from the wire's. Wire entries are in the machine's byte order. */
 void encode_decide(const xinyi_subject *subject, unsigned scenario, unsigned purpose, uint8_t *to);
 void encode_get(const xinyi_subject *subject, unsigned purpose, uint8_t *to);
@@ -120,5 +143,7 @@ void decode_operation_reply(const uint8_t *wire, void *out);
 void decode_outcome(const uint8_t *wire, void *out);
 void decode_account(const uint8_t *wire, void *out);
 void decode_account_reply(const uint8_t *wire, void *out);
+void encode_report(const xinyi_report_entry *entry, uint8_t *to);
+void decode_report_reply(const uint8_t *wire, void *out);
 
 #endif

@@ -49,6 +49,10 @@ void client_queue(xinyi *x, slot *s, unsigned type, size_t entry, size_t count, 
                       .entry_count = (uint16_t)count};
     frame_finish(frame, h, body, !x->no_checksum);
     x->out.size += frame_length(body);
+    client_queue_frame(x, s, type, count, answered);
+}
+
+void client_queue_frame(xinyi *x, slot *s, unsigned type, size_t count, on_answer answered) {
     s->answered = answered;
     s->type = (uint8_t)type;
     s->count = (uint16_t)count;
@@ -188,6 +192,7 @@ static void on_pipelined(xinyi *x, const slot *s, const answer *a) {
         case MESSAGE_QUOTA_CHECK: r.quota_answers = entries; break;
         case MESSAGE_PUT: r.puts = entries; break;
         case MESSAGE_QUOTA_OPERATE: r.operations = entries; break;
+        case MESSAGE_REPORT: r.reports = entries; break;
         case MESSAGE_GET: r.profiles = entries = profiles_of(x, a, &one); break;
         default: CHECK(!"a pipelined reply of another type");
         }
@@ -279,6 +284,17 @@ int xinyi_send_operate(xinyi *x, uint64_t tag, const xinyi_operation *operations
     if (to == NULL) return why;
     for (size_t i = 0; i < count; i++) encode_operation(&operations[i], to + i * entry);
     client_queue(x, s, MESSAGE_QUOTA_OPERATE, entry, count, on_pipelined);
+    return 0;
+}
+
+int xinyi_send_report(xinyi *x, uint64_t tag, const xinyi_report_entry *entries, size_t count) {
+    enum { entry = sizeof(wire_report) };
+    slot *s;
+    int why;
+    uint8_t *to = begin_send(x, entry, tag, 0, 0, count, &s, &why);
+    if (to == NULL) return why;
+    for (size_t i = 0; i < count; i++) encode_report(&entries[i], to + i * entry);
+    client_queue(x, s, MESSAGE_REPORT, entry, count, on_pipelined);
     return 0;
 }
 

@@ -102,6 +102,17 @@ XINYI_API int xinyi_subject_parse(const char *text, xinyi_subject *out);
 /* Returns buffer; "invalid" if the bytes are no subject. */
 XINYI_API const char *xinyi_subject_format(const xinyi_subject *subject, char buffer[XINYI_SUBJECT_TEXT]);
 
+/* ------------------------------------------------------------------ ids of what is written */
+
+typedef struct xinyi_operation_id {
+    uint8_t bytes[16];
+} xinyi_operation_id;
+/* Time-ordered and random: make one before you send, keep it, repeat with it. */
+XINYI_API xinyi_operation_id xinyi_operation_new(void);
+#define XINYI_OPERATION_TEXT 33 /* 32 hex digits */
+XINYI_API const char *xinyi_operation_format(const xinyi_operation_id *id, char buffer[XINYI_OPERATION_TEXT]);
+XINYI_API int xinyi_operation_parse(const char *text, xinyi_operation_id *out);
+
 /* ------------------------------------------------------------------ decisions */
 
 enum { XINYI_LOAN = 1, XINYI_TRAVEL = 2, XINYI_POWER = 3, XINYI_APPROVAL = 4, XINYI_VOLUNTEER = 5 };
@@ -167,11 +178,15 @@ XINYI_API int xinyi_get(xinyi *x, unsigned purpose, const xinyi_subject *subject
 
 typedef struct xinyi_put_entry {
     uint64_t mask;  /* fields to write: bit by field number (PROTOCOL.md) */
-    uint32_t flags; /* XINYI_PUT_* */
+    uint32_t flags; /* XINYI_PUT_*, and the source: XINYI_PUT_SOURCE(n) */
     uint32_t expected_version;
     xinyi_profile profile;
 } xinyi_put_entry;
 enum { XINYI_PUT_CREATE = 1, XINYI_PUT_UPDATE = 2, XINYI_PUT_IF_VERSION = 4 };
+/* Who says so: the number of a source of the policy set's catalogue; 0 the base, the province's own platform. With a
+ * source the fields become its claims, and which of several sources' values shows in the profile is decided by the
+ * rules. A field of the mask that is missing in the profile withdraws the source's claim. */
+#define XINYI_PUT_SOURCE(number) ((uint32_t)(number) << 16)
 typedef struct xinyi_put_reply {
     uint16_t status, field;
     uint32_t version;
@@ -182,6 +197,93 @@ XINYI_API int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, 
 /* A walk over all profiles: start with *cursor = 0; *count is in: room, out: how many; 0 ends the walk. Profiles
  * present for the whole walk are seen exactly once. A failed call leaves *cursor where it was. */
 XINYI_API int xinyi_scan(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_profile *out, size_t *count);
+
+/* ------------------------------------------------------------------ records, commitments, service, lists
+ *
+ * A report says one thing about one subject: a behaviour record, a step of a commitment, volunteer hours, a place on a
+ * list, a name. It is durable and in force when the call returns. Its id is the source's own: make it before you send
+ * (xinyi_operation_new, or the number that your own system has given) and repeat with it: the same report twice counts
+ * once (XINYI_REPEATED), the same id with other content is refused. */
+
+enum {
+    XINYI_RECORD_ADD = 1,        /* type, day, text */
+    XINYI_RECORD_REPAIR = 2,     /* target, day, text */
+    XINYI_RECORD_REVOKE = 3,     /* target, text */
+    XINYI_SERVICE_ADD = 4,       /* day, value: minutes, text */
+    XINYI_SERVICE_REVERSE = 5,   /* target, text */
+    XINYI_COMMITMENT_DRAFT = 6,  /* type: the matter, day, text */
+    XINYI_COMMITMENT_ACCEPT = 7, /* type, or target: a draft, day, text */
+    XINYI_COMMITMENT_EXTEND = 8, /* target, day, until: 0 by policy, text */
+    XINYI_COMMITMENT_FULFIL = 9, /* target, day, text; these four alike */
+    XINYI_COMMITMENT_BREACH = 10,
+    XINYI_COMMITMENT_WITHDRAW = 11,
+    XINYI_COMMITMENT_REPAIR = 12,
+    XINYI_LISTING_ADD = 13,    /* type: the list, day, until: 0 as the list says, text */
+    XINYI_LISTING_REMOVE = 14, /* target, day, text */
+    XINYI_NAME = 15,           /* text: the name */
+    XINYI_USE = 16,            /* type: scenario × 256 + benefit, day */
+};
+
+typedef struct xinyi_report_entry {
+    xinyi_operation_id id;
+    xinyi_subject subject;
+    uint8_t kind, purpose;
+    uint16_t source; /* number in the catalogue of sources; 0 the base */
+    uint16_t type;
+    uint16_t day, until; /* 0: today; as the rules say */
+    uint32_t value;
+    xinyi_operation_id target; /* the id under which the same source reported what this is about */
+    char text[97];             /* a reference of up to 32 bytes; a name of up to 96 */
+} xinyi_report_entry;
+#define XINYI_REPEATED 1 /* flags: it was known; this is its answer again */
+typedef struct xinyi_report_reply {
+    uint16_t status, flags;
+    uint32_t version; /* of the profile after it */
+    uint32_t number;  /* of the item within the dossier */
+    uint16_t until;   /* deadline of a commitment, end of a record or listing; 0 none */
+    uint16_t reserved;
+} xinyi_report_reply;
+XINYI_API int xinyi_report(xinyi *x, const xinyi_report_entry *entries, size_t count, xinyi_report_reply *out);
+
+enum {
+    XINYI_DOSSIER_ALL = 0,
+    XINYI_DOSSIER_RECORDS = 1,
+    XINYI_DOSSIER_COMMITMENTS = 2,
+    XINYI_DOSSIER_SERVICE = 3,
+    XINYI_DOSSIER_LISTINGS = 4,
+    XINYI_DOSSIER_SOURCES = 5,
+    XINYI_DOSSIER_USES = 6,
+};
+/* What was reported about a subject, one JSON document (PROTOCOL.md section 4.5); valid until the next call on x. Items
+ * from number `from` on, at most max (0: as many as fit); its `next` is where to go on, null at the end. */
+XINYI_API int xinyi_dossier(xinyi *x, unsigned purpose, unsigned part, const xinyi_subject *subject, uint32_t from,
+                            uint32_t max, const char **document);
+/* How the composite score came about, one JSON document. */
+XINYI_API int xinyi_scorecard(xinyi *x, unsigned purpose, const xinyi_subject *subject, const char **document);
+
+typedef struct xinyi_list_entry {
+    xinyi_subject subject;
+    uint32_t division;
+    uint16_t source;
+    uint16_t from_day, until_day; /* 0: not known; no end */
+    uint8_t form;
+    char text[33]; /* document reference */
+    char name[97]; /* "" if nobody has told it */
+} xinyi_list_entry;
+/* A walk over those who are on a list now (1 red list, 2 serious list, others by policy), as xinyi_scan. */
+XINYI_API int xinyi_list(xinyi *x, unsigned purpose, unsigned list, uint64_t *cursor, xinyi_list_entry *out,
+                         size_t *count);
+
+/* Decisions with all that is needed to make them again later. */
+typedef struct xinyi_receipt {
+    uint16_t status;
+    uint8_t bytes[160]; /* zero unless status is 0 */
+} xinyi_receipt;
+XINYI_API int xinyi_receipts(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
+                             xinyi_receipt *out);
+#define XINYI_RECEIPT_TEXT 224
+/* "xr1-…": one word, for letters and files. Returns buffer. */
+XINYI_API const char *xinyi_receipt_format(const xinyi_receipt *receipt, char buffer[XINYI_RECEIPT_TEXT]);
 
 /* ------------------------------------------------------------------ guarantee quota */
 
@@ -221,15 +323,6 @@ typedef struct xinyi_quota_answer {
 } xinyi_quota_answer;
 XINYI_API int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
                                 xinyi_quota_answer *out);
-
-typedef struct xinyi_operation_id {
-    uint8_t bytes[16];
-} xinyi_operation_id;
-/* Time-ordered and random: make one before you send, keep it, repeat with it. */
-XINYI_API xinyi_operation_id xinyi_operation_new(void);
-#define XINYI_OPERATION_TEXT 33 /* 32 hex digits */
-XINYI_API const char *xinyi_operation_format(const xinyi_operation_id *id, char buffer[XINYI_OPERATION_TEXT]);
-XINYI_API int xinyi_operation_parse(const char *text, xinyi_operation_id *out);
 
 enum {
     XINYI_RESERVE = 1,
@@ -308,6 +401,14 @@ XINYI_API int xinyi_info(xinyi *x, const char **document);
 XINYI_API int xinyi_stats(xinyi *x, const char **document);
 XINYI_API int xinyi_policy_info(xinyi *x, const char **document);
 
+/* Commands (PROTOCOL.md section 4.6): one JSON object, such as {"command":"catalogue"}; the answer is a JSON document,
+ * valid until the next call on x, NULL on failure. A command that changes something may have been executed if the
+ * connection breaks before the answer: ask before you repeat it. */
+XINYI_API int xinyi_command(xinyi *x, const char *json, const char **document);
+/* Puts a file into a draft of a policy set. *draft 0 begins a new draft and becomes its number. A draft lives as long
+ * as the connection. `name` is the file's, without a directory. */
+XINYI_API int xinyi_upload(xinyi *x, uint32_t *draft, const char *name, const void *text, size_t length);
+
 /* ------------------------------------------------------------------ pipelining
  *
  * For load, import and nightly batches: many requests on the way at once. xinyi_send_* puts a request into the output
@@ -334,6 +435,7 @@ typedef struct xinyi_reply {
     const xinyi_profile_reply *profiles;
     const xinyi_put_reply *puts;
     const xinyi_operation_reply *operations;
+    const xinyi_report_reply *reports;
 } xinyi_reply;
 /* The reply and what it points to are valid during the call only. */
 typedef void (*xinyi_on_reply)(void *context, const xinyi_reply *reply);
@@ -347,6 +449,7 @@ XINYI_API int xinyi_send_quota_check(xinyi *x, uint64_t tag, unsigned program, u
                                      const xinyi_quota_ask *asks, size_t count);
 XINYI_API int xinyi_send_put(xinyi *x, uint64_t tag, const xinyi_put_entry *entries, size_t count);
 XINYI_API int xinyi_send_operate(xinyi *x, uint64_t tag, const xinyi_operation *operations, size_t count);
+XINYI_API int xinyi_send_report(xinyi *x, uint64_t tag, const xinyi_report_entry *entries, size_t count);
 /* Writes what is queued, as far as the socket takes it, and takes what has arrived; waits up to wait_ms for the first
  * bytes if there are none (0: not at all; negative: for ever; never when nothing is in flight). Returns 0, or what
  * broke the connection (then every request in flight has been reported to the callback with that status). */
