@@ -74,14 +74,14 @@ static status erase(txn *t, const profile *p, uint64_t hash, const dossier *d) {
 /* Derives one profile again; it goes into the group if it comes out different. */
 static status look_at(txn *t, sweep *s, const subject_id *id) {
     profile before, after;
-    if (!txn_profile(t, id, &before)) return STATUS_OK;
+    if (!txn_stored_profile(t, id, &before)) return STATUS_OK;
     uint64_t hash = store_hash(t->e->subjects, id);
     const dossier *d = txn_dossier(t, id, hash);
     if (d != NULL && subject_kind_of(id) == SUBJECT_PERSON) {
         status code = erase(t, &before, hash, d);
         if (code != STATUS_OK) return code;
         d = txn_dossier(t, id, hash);
-        CHECK(txn_profile(t, id, &before));
+        CHECK(txn_stored_profile(t, id, &before));
     }
     txn_derive(t, d, &before, &after);
     if (memcmp(&after, &before, sizeof after) == 0) return STATUS_OK;
