@@ -203,6 +203,9 @@ static void note(day_sums *s, int32_t day) {
     if (day > s->day && day < s->next) s->next = day;
 }
 
+/* Rules that were loaded hold each domain once. */
+static bool same_domain(const char *a, const char *b) { return a == b || (*a == *b && strcmp(a, b) == 0); }
+
 static void add_points(day_sums *s, const record_type *type, uint16_t points) {
     if (type->class == CLASS_MERIT) {
         s->positive += points;
@@ -211,8 +214,7 @@ static void add_points(day_sums *s, const record_type *type, uint16_t points) {
     s->negative += points;
     for (unsigned i = 0; i < s->rules->threshold_count; i++) {
         const char *domain = s->rules->thresholds[i].domain;
-        if (!domain || (type->domain && (domain == type->domain || strcmp(domain, type->domain) == 0)))
-            s->thresholds[i] += points;
+        if (!domain || (type->domain && same_domain(domain, type->domain))) s->thresholds[i] += points;
     }
 }
 

@@ -49,11 +49,27 @@ static int32_t working_day_behind(const credit_rules *r, int32_t day, unsigned n
     return day;
 }
 
+/* clock_add_months for the years in which every fourth is a leap year, 1970 to 2099, in a few nanoseconds: profiles are
+ * derived by the million. Years begin in March, so that the odd day is their last. */
+static int32_t add_months(int32_t day, unsigned months) {
+    enum { BEFORE = 671 }; /* days from 1968-03-01 to 1970-01-01 */
+    if (day < 0 || day > 47400 - 31 * (int32_t)(months < 1500 ? months : 1500))
+        return clock_add_months(day, (int)months);
+    uint32_t days = (uint32_t)day + BEFORE, year = (4 * days + 3) / 1461, of_year = days - 1461 * year / 4;
+    uint32_t month = (5 * of_year + 2) / 153, of_month = of_year - (153 * month + 2) / 5;
+    uint32_t total = year * 12 + month + months;
+    year = total / 12;
+    month = total % 12;
+    uint32_t begin = (153 * month + 2) / 5,
+             length = month == 11 ? 28 + (year % 4 == 3) : (153 * month + 155) / 5 - begin;
+    return (int32_t)(1461 * year / 4 + begin + (of_month < length ? of_month : length - 1)) - BEFORE;
+}
+
 int32_t credit_period_end(const credit_rules *r, int32_t day, period p) {
     switch ((period_unit)p.unit) {
     case PERIOD_DAYS: return saturate((int64_t)day + p.count);
     case PERIOD_WORKING_DAYS: return saturate((int64_t)working_day_behind(r, day, p.count) + 1);
-    case PERIOD_MONTHS: return saturate(clock_add_months(day, p.count));
+    case PERIOD_MONTHS: return saturate(add_months(day, p.count));
     case PERIOD_NONE: break;
     }
     return saturate(day);

@@ -84,6 +84,17 @@ Test(credit, months_keep_the_day_or_take_the_last) {
     cr_assert_eq(credit_period_end(r, 65500, (period){2500, PERIOD_WORKING_DAYS, 0}), UINT16_MAX);
 }
 
+Test(credit, months_are_added_as_the_clock_does) {
+    static const uint16_t MONTHS[] = {1, 2, 3, 5, 6, 11, 12, 13, 24, 36, 48, 60, 119, 1200};
+    for (int32_t day = 0; day < 60000; day++)
+        for (size_t i = 0; i < sizeof MONTHS / sizeof *MONTHS; i++) {
+            int32_t end = clock_add_months(day, MONTHS[i]);
+            if (end > UINT16_MAX) end = UINT16_MAX;
+            int32_t got = credit_period_end(r, day, (period){MONTHS[i], PERIOD_MONTHS, 0});
+            cr_assert_eq(got, end, "day %d and %u months: %d, not %d", day, MONTHS[i], got, end);
+        }
+}
+
 /* The first day behind the n-th working day behind the first. */
 Test(credit, working_days_follow_the_calendar) {
     expect_end("2026-03-02", (period){5, PERIOD_WORKING_DAYS, 0}, "2026-03-10"); /* Monday to Monday */
