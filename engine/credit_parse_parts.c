@@ -161,7 +161,8 @@ static void check_calendar(policy_loader *l, const policy_node *workdays, const 
     credit_rules plain = {.weekend = r->weekend};
     for (unsigned i = 0; i < r->workday_count; i++) {
         int32_t day = r->workdays[i];
-        bool holiday = bsearch(&r->workdays[i], r->holidays, r->holiday_count, sizeof *r->holidays, by_day) != NULL;
+        bool holiday = r->holiday_count > 0 &&
+                       bsearch(&r->workdays[i], r->holidays, r->holiday_count, sizeof *r->holidays, by_day) != NULL;
         if (holiday)
             policy_error(l, workdays, "%s is a holiday and a shifted working day; remove it from one of them",
                          clock_format_day(day, date));

@@ -1,6 +1,7 @@
 /* Any text as a policy: it ends in findings or in a set, and a set decides, explains and runs its examples for profiles
  * made from the same bytes. A set that loads gives the same decision each way. */
 #include "base/check.h"
+#include "engine/evaluation.h"
 #include "engine/policy.h"
 
 #include <string.h>
@@ -25,6 +26,19 @@ static void use(const policy_set *set, const profile *p, unsigned scenario, poli
             CHECK(terms.factor_bp >= 0 && terms.unsecured_bp >= 0);
 }
 
+/* The explanation gives the same score, and its lines are whole. */
+static void score(const evaluation *e, const profile *p) {
+    static scorecard_result r;
+    uint16_t points;
+    uint8_t grade;
+    evaluation_score(e, p, &points, &grade);
+    evaluation_explain(e, p, &r);
+    CHECK(r.score == points && r.grade == grade && r.count <= CONTRIBUTIONS_MAX);
+    CHECK(points <= 1000 || points == PROFILE_UNRATED);
+    CHECK((points == PROFILE_UNRATED) == (grade == MARKET_UNRATED) && grade <= MARKET_AAA);
+    for (unsigned i = 0; i < r.count; i++) CHECK(r.lines[i].title && r.lines[i].because);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     policy_file file = {"fuzz.yaml", (const char *)data, size};
     policy_findings findings = {0};
@@ -37,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         profile p;
         for (size_t at = 0; at + sizeof p <= size && at < 8 * sizeof p; at += sizeof p) {
             memcpy(&p, data + at, sizeof p); /* damaged on purpose: evaluation holds for any bytes */
+            if (policy_credit(set)->evaluation) score(policy_credit(set)->evaluation, &p);
             for (unsigned scenario = 0; scenario < 12; scenario++)
                 use(set, &p, scenario, policy_moment_of_day(20000 + (int32_t)at));
         }

@@ -109,6 +109,25 @@ static void every_allocation(const char *text, status in_the_end, long at_least)
 
 Test(policy_memory, every_allocation_may_fail, .timeout = 300) { every_allocation(FULL, STATUS_OK, 500); }
 
+static const char SCORECARDS[] =
+    "evaluation: e\ntitle: t\nauthority: a\nlegal_basis: [x, y]\n"
+    "indicators: [{slot: 1, id: i, title: I, source: 3, scale: {min: 0, max: 100}}]\n"
+    "grades: {AAA: 900, AA: 800, A: 700, B: 600}\n"
+    "scorecards:\n"
+    "  - {scorecard: s, title: S, for: {form: person, tax_grade: 'not(D), missing'}, inputs: [\n"
+    "      {field: public_score, weight: 2, points: {0: 0, 1000: 1000}, title: P},\n"
+    "      {field: slot_1, weight: 1, points: {0: 0, 100: 1000}, missing: 5}],\n"
+    "     merits: {per_point: 1, max: 5}, adjustments: [{id: A, when: {red_list: true}, add: 5, because: b}],\n"
+    "     caps: [{id: B, when: {arrears: true}, score: 500}, {id: C, when: {serious_list: true}, score: 300}],\n"
+    "     instead: [{id: D, when: {market_grade: '>= B'}, field: public_grade, values: {优: 9, 良: 8, 中: 7, 差: "
+    "6}}]}\n"
+    "  - {scorecard: o, inputs: [{field: red_list, weight: 1, values: {true: 1, false: 0}}]}\n"
+    "examples: [{name: x, given: {form: person}, expect: {scorecard: s, composite_grade: unrated}}]\n";
+
+Test(policy_memory, scorecards_may_fail_too, .timeout = 300) {
+    every_allocation(SCORECARDS, STATUS_UNKNOWN_SCENARIO, 100);
+}
+
 /* While findings are being collected. */
 Test(policy_memory, findings_may_fail_too, .timeout = 300) {
     every_allocation("polcy: p\nscenario: {name: sample, code: 99}\ntables:\n  - {table: t, hit: x, inputs: [y], "
