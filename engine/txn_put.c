@@ -3,8 +3,8 @@
  * another source makes a dossier, in which each source's view is kept and from which the profile is derived.
  *
  * A claim makes void what the same source said of the same fields before. The place of a claim that is void altogether
- * is used again if that changes no order (of claims of one day the later item counts), so a source that writes every
- * day costs one item. */
+ * is used again, so a source holds at most one item for each field, however often it writes. A withdrawal is a claim to
+ * a missing value: it makes void what was said before and says nothing itself (credit_winner). */
 #include "engine/txn_internal.h"
 
 #include "base/check.h"
@@ -100,27 +100,56 @@ static uint16_t claim_day(const txn *t, const profile_put *put) {
     return told ? put->fields.data_day : today;
 }
 
-/* Does the newest claim of the source say just this? */
+static bool is_of(const item *it, const item *claim) { return it->kind == ITEM_CLAIM && it->source == claim->source; }
+
+static bool ties(const item *it, const item *claim) {
+    return it->kind == ITEM_CLAIM && it->day == claim->day && (it->claim.mask & claim->claim.mask);
+}
+
+/* Has the source said just this of that day, and nothing else about these fields since? */
 static bool says_so(const dossier *d, const item *claim) {
     for (uint32_t i = d->count; i-- > 0;) {
         const item *it = &d->items[i];
-        if (it->kind != ITEM_CLAIM || it->source != claim->source) continue;
-        if (it->day != claim->day || it->claim.mask != claim->claim.mask) continue;
-        return memcmp(it->claim.fields, claim->claim.fields, sizeof it->claim.fields) == 0;
+        if (!is_of(it, claim) || !ties(it, claim)) continue;
+        return memcmp(&it->claim, &claim->claim, sizeof it->claim) == 0;
     }
     return false;
 }
 
-/* The number under which a claim is put: that of one it makes void, or a new one. */
-static uint32_t claim_place(const dossier *d, const item *claim) {
-    for (uint32_t i = d->count; i-- > 0;) {
-        const item *it = &d->items[i];
-        if (it->kind != ITEM_CLAIM) continue;
-        bool made_void = it->source == claim->source && it->day <= claim->day && !(it->claim.mask & ~claim->claim.mask);
-        if (made_void) return i;
-        if (it->day >= claim->day) break; /* of one day the later item counts: it must stay before this one */
+/* Will the source have said something later about each field of claim n? */
+static bool is_void(const dossier *d, uint32_t n, const item *claim) {
+    const item *it = &d->items[n];
+    uint64_t left = it->claim.mask;
+    if (!is_of(it, claim)) return false;
+    if (claim->day >= it->day) left &= ~claim->claim.mask;
+    for (uint32_t i = 0; left != 0 && i < d->count; i++) {
+        const item *other = &d->items[i];
+        bool later = other->day > it->day || (other->day == it->day && i > n);
+        if (later && is_of(other, claim)) left &= ~other->claim.mask;
     }
+    return left == 0;
+}
+
+/* The number of a claim that is void once this one is put; the next number if there is none. */
+static uint32_t claim_place(const dossier *d, const item *claim) {
+    for (uint32_t n = d->count; n-- > 0;)
+        if (is_void(d, n, claim)) return n;
     return d->count;
+}
+
+/* Of claims of one day the later item counts, so those that must stay before it move up by one. */
+static void set_claim(txn *t, pending_dossier *p, uint32_t n, const item *claim) {
+    const dossier *d = p->now;
+    uint32_t last = n;
+    for (uint32_t i = n + 1; i < d->count; i++)
+        if (ties(&d->items[i], claim)) last = i;
+    for (uint32_t i = n + 1; i <= last; i++) {
+        item moved = d->items[i];
+        if (moved.kind != ITEM_CLAIM) continue;
+        txn_set_item(t, p, n, &moved);
+        n = i;
+    }
+    txn_set_item(t, p, n, claim);
 }
 
 static status put_claim(txn *t, const profile_put *put, const profile *before, uint64_t hash, bool known,
@@ -134,9 +163,10 @@ static status put_claim(txn *t, const profile_put *put, const profile *before, u
     if (known && d != NULL && says_so(d, &claim)) return STATUS_OK;
     pending_profile *p;
     pending_dossier *pending;
-    status code = txn_open_both(t, before, hash, !known, 1, &p, &pending);
+    uint32_t more = d == NULL || claim_place(d, &claim) == d->count;
+    status code = txn_open_both(t, before, hash, !known, more, &p, &pending);
     if (code != STATUS_OK) return code;
-    txn_set_item(t, pending, claim_place(pending->now, &claim), &claim);
+    set_claim(t, pending, claim_place(pending->now, &claim), &claim);
     profile after;
     txn_derive(t, pending->now, &p->now, &after);
     txn_set_profile(p, &after);
@@ -173,8 +203,8 @@ status txn_put(txn *t, const profile_put *put, uint32_t *version) {
     if (!known) profile_init(&before, id);
     *version = profile_version(&before);
     code = check_expectations(put, known, *version);
-    if (code != STATUS_OK) return code;
-    bool base_only = source_of(put) == 0 && txn_dossier(t, id, hash) == NULL;
+    if (code != STATUS_OK || (known && put->mask == 0)) return code;
+    bool base_only = (source_of(put) == 0 || put->mask == 0) && txn_dossier(t, id, hash) == NULL;
     if (base_only) return put_plain(t, put, &before, hash, known, version);
     profile merged = before;
     profile_merge(&merged, &put->fields, put->mask);

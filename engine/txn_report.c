@@ -143,8 +143,11 @@ static status find_target(step *s) {
 static status check_day(step *s) {
     uint16_t today = (uint16_t)s->t->at.day;
     s->day = s->r->day != 0 ? s->r->day : today;
-    if (s->day > today) return STATUS_BAD_DAY;
-    /* what follows something cannot be before it */
+    return s->day > today ? STATUS_BAD_DAY : STATUS_OK;
+}
+
+/* What follows something cannot be before it. */
+static status check_order(const step *s) {
     return s->target >= 0 && s->day < s->d->items[s->target].day ? STATUS_BAD_DAY : STATUS_OK;
 }
 
@@ -158,19 +161,19 @@ static status on_record(step *s) {
     return STATUS_OK;
 }
 
-static status on_repair(const step *s) {
-    record_standing standing;
-    credit_record_standing(s->rules, s->d, (uint32_t)s->target, s->day, &standing);
-    if (standing.repaired || standing.revoked || (standing.end != 0 && standing.end <= s->day))
-        return STATUS_ALREADY_ENDED;
-    return standing.repairable_from > s->day ? STATUS_TOO_EARLY : STATUS_OK;
-}
-
 /* Whether a later item of this kind names the target. */
 static bool ended_by(const step *s, unsigned kind) {
     for (uint32_t i = (uint32_t)s->target + 1; i < s->d->count; i++)
         if (s->d->items[i].kind == kind && s->d->items[i].value == (uint32_t)s->target) return true;
     return false;
+}
+
+static status on_repair(const step *s) {
+    record_standing standing;
+    credit_record_standing(s->rules, s->d, (uint32_t)s->target, s->day, &standing);
+    if (ended_by(s, ITEM_REPAIR) || standing.revoked || (standing.end != 0 && standing.end <= s->day))
+        return STATUS_ALREADY_ENDED;
+    return standing.repairable_from > s->day ? STATUS_TOO_EARLY : STATUS_OK;
 }
 
 static bool is_reversed(const dossier *d, uint32_t number) {
@@ -209,7 +212,7 @@ static status on_accept(step *s) {
     if (may != STATUS_OK) return may;
     if (s->target >= 0) {
         commitment_standing standing;
-        credit_commitment_standing(s->rules, s->d, (uint32_t)s->target, s->day, &standing);
+        credit_commitment_standing(s->rules, s->d, (uint32_t)s->target, s->t->at.day, &standing);
         if (standing.state != COMMITMENT_DRAFTED) return STATUS_WRONG_STATE;
     }
     s->until = last_day(s, s->day, matter->deadline, s->rules->commitment_deadline);
@@ -243,7 +246,7 @@ static status on_commitment(step *s) {
 static status on_commitment_repair(const step *s) {
     commitment_standing standing;
     credit_commitment_standing(s->rules, s->d, (uint32_t)s->target, s->day, &standing);
-    if (standing.state != COMMITMENT_BREACHED || standing.repaired) return STATUS_WRONG_STATE;
+    if (standing.state != COMMITMENT_BREACHED || ended_by(s, ITEM_REPAIR)) return STATUS_WRONG_STATE;
     const record_type *type = credit_record_type(s->rules, s->rules->breach_type);
     if (type == NULL || type->publicity_min.unit == PERIOD_NONE) return STATUS_OK;
     return credit_period_end(s->rules, standing.breached, type->publicity_min) > s->day ? STATUS_TOO_EARLY : STATUS_OK;
@@ -272,7 +275,7 @@ static status on_listing(step *s) {
 static status on_delisting(const step *s) {
     listing_standing standing;
     credit_listing_standing(s->rules, s->d, (uint32_t)s->target, s->day, &standing);
-    return standing.active ? STATUS_OK : STATUS_ALREADY_ENDED;
+    return standing.active && !ended_by(s, ITEM_DELISTING) ? STATUS_OK : STATUS_ALREADY_ENDED;
 }
 
 static status on_use(const step *s) {
@@ -388,8 +391,9 @@ static status check(step *s, report_result *out, bool *repeated) {
     code = check_source(s);
     if (code == STATUS_OK) code = check_repetition(s, out, repeated);
     if (code != STATUS_OK || *repeated) return code;
-    code = find_target(s);
-    if (code == STATUS_OK) code = check_day(s);
+    code = check_day(s);
+    if (code == STATUS_OK) code = find_target(s);
+    if (code == STATUS_OK) code = check_order(s);
     return code == STATUS_OK ? judge(s) : code;
 }
 
