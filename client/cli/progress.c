@@ -26,7 +26,7 @@ void progress_clear(progress *p) {
 
 static void show(progress *p, uint64_t done, uint64_t rows, uint64_t rejected) {
     char bar[BAR + 1], part[64] = "", eta[32] = "", count[MONEY_TEXT], rate[MONEY_TEXT], bad[MONEY_TEXT],
-                       refused[MONEY_TEXT + 16] = "";
+                       refused[MONEY_TEXT + 16] = "", counted[2 * MONEY_TEXT + 16] = "";
     double seconds = progress_seconds(p);
     if (p->total > 0) {
         double share = done >= p->total ? 1.0 : (double)done / (double)p->total;
@@ -40,10 +40,11 @@ static void show(progress *p, uint64_t done, uint64_t rows, uint64_t rejected) {
     }
     if (rejected != PROGRESS_NONE)
         snprintf(refused, sizeof refused, ", %s rejected", money_format_count((int64_t)rejected, bad));
-    fprintf(stderr, "%s%s %s%s rows, %s rows/s%s%s%s", p->terminal ? "\r\033[K" : "", p->label, part,
-            money_format_count((int64_t)rows, count),
-            money_format_count((int64_t)((double)rows / (seconds > 0 ? seconds : 1)), rate), refused, eta,
-            p->terminal ? "" : "\n");
+    if (rows != PROGRESS_NONE)
+        snprintf(counted, sizeof counted, "%s rows, %s rows/s", money_format_count((int64_t)rows, count),
+                 money_format_count((int64_t)((double)rows / (seconds > 0 ? seconds : 1)), rate));
+    fprintf(stderr, "%s%s %s%s%s%s%s", p->terminal ? "\r\033[K" : "", p->label, part, counted, refused,
+            counted[0] == '\0' && eta[0] != '\0' ? eta + 2 : eta, p->terminal ? "" : "\n");
     p->drawn = p->terminal;
 }
 

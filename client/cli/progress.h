@@ -15,7 +15,7 @@ typedef struct progress {
 
 void progress_init(progress *p, const char *label, uint64_t total);
 /* Cheap: shows only when it is time. done of total; rows and rejected for people. PROGRESS_NONE: nothing can be
- * rejected. */
+ * rejected, or rows are not counted. */
 #define PROGRESS_NONE UINT64_MAX
 void progress_update(progress *p, uint64_t done, uint64_t rows, uint64_t rejected);
 /* Removes the bar. Call before any other message and at the end. */
