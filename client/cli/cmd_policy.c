@@ -1,5 +1,6 @@
 /* policy: check and test read files here and ask the engine's own loader, so what they say is what the server would
  * say; list asks the server what is active. */
+#include "client/cli/cmd_impact.h"
 #include "client/cli/cmd_policy_diff.h"
 #include "client/cli/command.h"
 #include "client/cli/option.h"
@@ -16,13 +17,15 @@ const char help_policy[] =
     "usage: xinyi policy check DIR     find every mistake in the *.yaml files of a directory (or in one file)\n"
     "       xinyi policy test DIR      the same, then run the examples inside the files\n"
     "       xinyi policy diff OLD NEW  what changed between two sets, in the words of the files\n"
+    "       xinyi policy impact DIR    who would gain and who would lose what, before it is law\n"
     "       xinyi policy list          what is active on the server\n"
     "\n"
-    "check, test and diff need no server: they say what the server would say. Findings are file:line:column.\n"
-    "\n"
+    "DIR, OLD and NEW may be one file, too; OLD and NEW also the version of a set that the server keeps.\n"
+    "Otherwise check, test and diff need no server: they say what it would say. Findings are file:line:column.\n"
+    "\n" HELP_IMPACT "\n"
     "  xinyi policy check policy\n"
     "  xinyi policy test policy --json | jq 'select(.ok == false)'\n"
-    "  xinyi policy diff policy policy.new\n";
+    "  xinyi policy diff 3 policy\n" HELP_IMPACT_EXAMPLES;
 
 /* ------------------------------------------------------------------ check */
 
@@ -237,7 +240,7 @@ static int list(cli *c, int argc, char **argv) {
 
 int command_policy(cli *c, int argc, char **argv) {
     char near[SUGGEST_TEXT];
-    if (argc < 2) return cli_usage(c, "check, test, diff or list?");
+    if (argc < 2) return cli_usage(c, "check, test, diff, impact or list?");
     if (strcmp(argv[1], "check") == 0) {
         c->command = "policy check";
         return with_files(c, argc - 1, argv + 1, check);
@@ -250,6 +253,10 @@ int command_policy(cli *c, int argc, char **argv) {
         c->command = "policy diff";
         return cmd_policy_diff(c, argc - 1, argv + 1);
     }
+    if (strcmp(argv[1], "impact") == 0) {
+        c->command = "policy impact";
+        return cmd_impact(c, argc - 1, argv + 1);
+    }
     if (strcmp(argv[1], "list") == 0) {
         c->command = "policy list";
         return list(c, argc - 1, argv + 1);
@@ -258,6 +265,7 @@ int command_policy(cli *c, int argc, char **argv) {
     suggest_offer(&s, "check");
     suggest_offer(&s, "test");
     suggest_offer(&s, "diff");
+    suggest_offer(&s, "impact");
     suggest_offer(&s, "list");
     return cli_usage(c, "unknown action '%s'%s", argv[1], suggest_text(&s, near));
 }

@@ -1,5 +1,5 @@
 /* Both sets are loaded by the engine's own loader, so what cannot become active cannot be compared either: its findings
- * are told instead. */
+ * are told instead. A path that exists is a path; only what does not exist and is a number is a version. */
 #include "client/cli/cmd_policy_diff.h"
 
 #include "base/status.h"
@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ------------------------------------------------------------------ showing */
 
@@ -86,10 +87,15 @@ static int say_findings(const cli *c, const char *name, const policy_findings *f
     return CLI_EXIT_REFUSED;
 }
 
+static bool is_version(const char *name) {
+    size_t n = strlen(name);
+    return n > 0 && n <= 10 && name[0] != '0' && strspn(name, "0123456789") == n && access(name, F_OK) != 0;
+}
+
 static int load(cli *c, const char *name, policy_set **set) {
     policy_texts texts = {0};
     policy_findings findings = {0};
-    int code = policy_texts_read(c, name, &texts);
+    int code = is_version(name) ? policy_texts_ask(c, name, &texts) : policy_texts_read(c, name, &texts);
     if (code == 0) {
         status s = policy_load(texts.files, texts.count, 1, &findings, set);
         if (s == STATUS_NO_MEMORY)
@@ -109,7 +115,7 @@ int cmd_policy_diff(cli *c, int argc, char **argv) {
     int first, code = option_parse(c, argc, argv, none, &first);
     if (code != 0) return code;
     if (argc - first != 2)
-        return cli_usage(c, "give two sets, OLD and NEW: each a directory with *.yaml files, or a file");
+        return cli_usage(c, "give two sets, OLD and NEW: each a directory, a file, or a version of the server");
     for (int i = 0; i < 2 && code == 0; i++) code = load(c, argv[first + i], &sets[i]);
     if (code == 0 && policy_diff(sets[0], sets[1], &differences) != STATUS_OK) code = cli_no_memory(c);
     if (code == 0) code = show(c, argv + first, sets, &differences);

@@ -1,4 +1,5 @@
-/* policy diff: what changed between two policy sets, each a directory or a file. */
+/* policy diff: what changed between two policy sets, each a directory, a file, or the number of a version that the
+ * server keeps. */
 #ifndef XINYI_CLI_CMD_POLICY_DIFF_H
 #define XINYI_CLI_CMD_POLICY_DIFF_H
 

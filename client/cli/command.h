@@ -9,12 +9,13 @@
 #define CLI_COMMANDS(X)                                                                                                \
     X(evaluate, "decide a scenario for one subject, for many, or for a file of them")                                  \
     X(explain, "why a decision comes out as it does")                                                                  \
+    X(replay, "make a decision again from its receipt")                                                                \
     X(get, "show profiles")                                                                                            \
     X(set, "change fields of a profile")                                                                               \
     X(quota, "the guarantee quota: show, check, reserve, commit, release, settle, pledge, …")                          \
     X(import, "load profiles and accounts from CSV")                                                                   \
     X(export, "write profiles and accounts as CSV")                                                                    \
-    X(policy, "check and test policy files; list what is active")                                                      \
+    X(policy, "check, test and compare policy files; list what is active")                                             \
     X(fields, "the schema of profile fields")                                                                          \
     X(info, "size, policy and state of the server")                                                                    \
     X(stats, "counters of the server")                                                                                 \

@@ -1,9 +1,12 @@
-/* A directory gives its *.yaml files, a path that is no directory itself; the names in messages are the paths. */
+/* A directory gives its *.yaml files, a path that is no directory itself; the names in messages are the paths. A
+ * version of the server gives what it was made of: {"files": [{"name": …, "text": …}]}. */
 #include "client/cli/policy_texts.h"
 
 #include "base/limits.h"
+#include "base/status.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,5 +73,60 @@ int policy_texts_read(const cli *c, const char *path, policy_texts *t) {
                    ? cli_usage(c, "%s holds more than %d policy files", path, LIMIT_POLICY_FILES)
                    : read_all(c, t, directory, list.names, list.count);
     file_list_deinit(&list);
+    return code;
+}
+
+/* ------------------------------------------------------------------ from the server */
+
+static int take_file(const cli *c, policy_texts *t, const json_t *file) {
+    const json_t *text = json_object_get(file, "text");
+    const char *name = json_string_value(json_object_get(file, "name"));
+    if (name == NULL || !json_is_string(text)) {
+        cli_error(c, "the server's answer cannot be understood: a file without name or text");
+        return CLI_EXIT_REFUSED;
+    }
+    size_t i = t->count;
+    t->paths[i] = strdup(name);
+    if (t->paths[i] == NULL) return cli_no_memory(c);
+    t->count++;
+    t->contents[i] = (buf){0};
+    buf_append(&t->contents[i], json_string_value(text), json_string_length(text));
+    if (buf_status(&t->contents[i]) != STATUS_OK) return cli_no_memory(c);
+    t->files[i] = (policy_file){.name = t->paths[i], .text = buf_cstr(&t->contents[i]), .length = t->contents[i].size};
+    return buf_status(&t->contents[i]) == STATUS_OK ? 0 : cli_no_memory(c);
+}
+
+static int take_files(const cli *c, policy_texts *t, const json_t *document) {
+    const json_t *files = json_object_get(document, "files");
+    size_t count = json_array_size(files);
+    if (!json_is_array(files) || count > LIMIT_POLICY_FILES) {
+        cli_error(c, "the server's answer cannot be understood: no list of files");
+        return CLI_EXIT_REFUSED;
+    }
+    t->files = calloc(count + 1, sizeof *t->files);
+    t->contents = calloc(count + 1, sizeof *t->contents);
+    t->paths = calloc(count + 1, sizeof *t->paths);
+    if (t->files == NULL || t->contents == NULL || t->paths == NULL) return cli_no_memory(c);
+    int code = 0;
+    for (size_t i = 0; i < count && code == 0; i++) code = take_file(c, t, json_array_get(files, i));
+    return code;
+}
+
+int policy_texts_ask(cli *c, const char *version, policy_texts *t) {
+    char request[96];
+    const char *answer = NULL;
+    snprintf(request, sizeof request, "{\"command\":\"policy_texts\",\"version\":%.20s}", version);
+    int code = cli_connect(c);
+    if (code != 0) return code;
+    int result = xinyi_command(c->x, request, &answer);
+    if (result != 0) return cli_failed(c, result);
+    json_error_t problem;
+    json_t *document = json_loads(answer, 0, &problem);
+    if (document == NULL) {
+        cli_error(c, "the server's answer cannot be read: %s", problem.text);
+        return CLI_EXIT_REFUSED;
+    }
+    code = take_files(c, t, document);
+    json_decref(document);
     return code;
 }

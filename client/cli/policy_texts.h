@@ -18,6 +18,9 @@ typedef struct policy_texts {
 
 /* The *.yaml files of a directory, or one file. 0, or an exit code after a message. */
 int policy_texts_read(const cli *c, const char *path, policy_texts *t);
+/* The set with this version that the server keeps (COMMAND policy_texts). Asks the server; 0, or an exit code after a
+ * message. */
+int policy_texts_ask(cli *c, const char *version, policy_texts *t);
 void policy_texts_deinit(policy_texts *t);
 
 #endif

@@ -49,6 +49,9 @@ contains "a receipt is one word" "$receipt" '^xr1-[A-Za-z0-9_-]{214}$'
 equal "the document has one, too" "$("$XINYI" explain --scenario loan $company --json | jq -r '.receipt | length')" 218
 equal "--receipt as JSON" "$("$XINYI" explain --scenario loan $company --receipt --json | jq -r '.receipt | startswith("xr1-")')" true
 
+expect_exit "a damaged receipt is found" 1 "$XINYI" replay "${receipt:0:100}B${receipt:101}x"
+expect_exit "no receipt and no file" 2 "$XINYI" replay "$work/nothing"
+
 # ---------------------------------------------------------------- differences
 cp -r policy "$work/next"
 sed -i 's/300万元, rate_bp: -30/350万元, rate_bp: -30/' "$work/next/loan.yaml"
