@@ -64,6 +64,7 @@ struct worker {
     uint8_t *input;   /* INPUT_BYTES, 16-aligned */
     buf output;
     lookup_batch *batch;
+    tally *tally; /* what this worker decided */
     write_request *submit_first, *submit_last;
     size_t submit_bytes;
 
@@ -127,6 +128,13 @@ void writes_answer(write_request *r);
 char *document_info(const server *s, policy_moment at);
 char *document_stats(const server *s);
 char *document_policies(const policy_set *set);
+/* document_scorecard.c */
+char *document_scorecard(const policy_set *set, const profile *p, policy_moment at);
+/* document_dossier.c: the items of a part, as many as `room` bytes hold (one at least); d may be NULL. */
+char *document_dossier(const policy_set *set, const wire_dossier *asked, const profile *p, const dossier *d,
+                       policy_moment at, size_t room);
+/* document_sources.c: where the profile's values come from; d may be NULL. */
+char *document_sources(const policy_set *set, const profile *p, const dossier *d, policy_moment at);
 /* document_explain.c; d may be NULL. */
 char *document_explain(const policy_set *set, const wire_decide *asked, const profile *p, const dossier *d,
                        policy_moment at, status *result);

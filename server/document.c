@@ -31,6 +31,45 @@ json_t *document_day(int32_t day, int32_t open) {
     return day == open ? json_null() : json_string(clock_format_day(day, text));
 }
 
+void document_set(json_t **object, const char *key, json_t *value) {
+    if (*object == NULL) {
+        json_decref(value);
+    } else if (json_object_set_new(*object, key, value) != 0) { /* of NULL, too */
+        json_decref(*object);
+        *object = NULL;
+    }
+}
+
+json_t *document_value(const profile_field *field, int64_t value) {
+    char text[PROFILE_VALUE_TEXT];
+    if (value == PROFILE_MISSING) return json_null();
+    switch ((profile_type)field->type) {
+    case PROFILE_FLAG: return json_boolean(value != 0);
+    case PROFILE_NUMBER:
+    case PROFILE_SCORE: return json_integer((json_int_t)value);
+    case PROFILE_HUNDREDTHS: return document_hundredths(value);
+    default: return json_string(profile_format_value(field, value, text));
+    }
+}
+
+void document_set_source(json_t **object, const credit_rules *rules, unsigned number) {
+    const credit_source *source = credit_source_of(rules, number);
+    document_set(object, "source", json_integer((json_int_t)number));
+    document_set(object, "source_id", document_optional(source != NULL ? source->id : NULL));
+    document_set(object, "source_title", document_optional(source != NULL ? source->title : NULL));
+}
+
+json_t *document_text(const char *text, size_t room) {
+    size_t length = strnlen(text, room);
+    return length > 0 ? json_stringn(text, length) : json_null();
+}
+
+json_t *document_hundredths(int64_t n) {
+    return n % 100 == 0 ? json_integer((json_int_t)(n / 100)) : json_real((double)n / 100.0);
+}
+
+json_t *document_optional(const char *text) { return text != NULL ? json_string(text) : json_null(); }
+
 char *document_info(const server *s, policy_moment at) {
     commit_snapshot snapshot;
     commit_get_snapshot(s->committer, &snapshot);

@@ -24,6 +24,7 @@
 
 unsigned worker_index(const worker *w) { return w->index; }
 const metrics *worker_metrics(const worker *w) { return &w->metrics; }
+tally *worker_tally(const worker *w) { return w->tally; }
 
 void worker_begin_turn(worker *w) {
     rcu_wake();
@@ -223,7 +224,8 @@ status worker_create(server *s, unsigned index, int listener, worker **out) {
     w->base = event_base_new();
     w->input = aligned_alloc(64, INPUT_BYTES);
     w->batch = calloc(1, sizeof *w->batch);
-    if (w->mail_fd < 0 || w->base == NULL || w->input == NULL || w->batch == NULL) goto fail;
+    bool counts = tally_create(&w->tally) == STATUS_OK;
+    if (w->mail_fd < 0 || w->base == NULL || w->input == NULL || w->batch == NULL || !counts) goto fail;
     w->accept_event = event_new(w->base, listener, EV_READ | EV_PERSIST, on_accept, w);
     w->accept_retry = event_new(w->base, -1, 0, on_accept_retry, w);
     w->tick = event_new(w->base, -1, EV_PERSIST, on_tick, w);
@@ -265,6 +267,7 @@ void worker_destroy(worker **out) {
     buf_deinit(&w->output);
     free(w->input);
     free(w->batch);
+    tally_destroy(&w->tally);
     free(w);
     *out = NULL;
 }

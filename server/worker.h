@@ -18,6 +18,8 @@ void worker_destroy(worker **w); /* after worker_join; accepts NULL */
 
 unsigned worker_index(const worker *w);         /* any thread */
 const metrics *worker_metrics(const worker *w); /* any thread */
+/* What it decided: the worker's own thread adds, one collector takes. Lives as long as the worker. */
+tally *worker_tally(const worker *w);
 /* Any thread: a chain of answered writes for this worker's connections. */
 void worker_deliver(worker *w, write_request *first, write_request *last);
 
