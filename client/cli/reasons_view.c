@@ -190,4 +190,6 @@ void reasons_view(const cli *c, const json_t *d, const char *scenario_title, buf
                (long long)number_of(d, "policy_version"));
     if (text_of(d, "data_day")[0] != '\0') buf_printf(to, "; data of %s", text_of(d, "data_day"));
     buf_append_str(to, "\n");
+    if (text_of(d, "legal_basis")[0] != '\0')
+        buf_printf(to, "%s; legal basis: %s\n", text_of(d, "authority"), text_of(d, "legal_basis"));
 }

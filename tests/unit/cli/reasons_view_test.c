@@ -23,7 +23,8 @@ static void shows(const char *document, const char *title, const char *want) {
 
 Test(reasons_view, granted) {
     shows(
-        "{" HEAD ",\"status\":\"ok\",\"outcome\":\"granted\",\"tier\":2,\"amount_fen\":30000000,\"rate_bp\":-30,"
+        "{" HEAD ",\"status\":\"ok\",\"outcome\":\"granted\",\"authority\":\"某局\",\"legal_basis\":\"某法\",\"tier\":"
+                 "2,\"amount_fen\":30000000,\"rate_bp\":-30,"
         "\"percent_bp\":500,\"decided_by\":{\"table\":\"e\",\"row\":\"L7\",\"because\":\"优\"},"
         "\"outcome_explained\":{\"granted\":true,\"changes\":[],\"wait\":null},"
         "\"benefits_explained\":[{\"id\":\"pre\",\"title\":\"预审批\",\"granted\":true,\"table\":\"e\",\"row\":\"L7\","
@@ -34,7 +35,8 @@ Test(reasons_view, granted) {
         "\n"
         "✓ 预审批 (pre): granted by e / L7: 优\n"
         "\n"
-        "by loan-2026 规则, policy version 3; data of 2026-03-02\n");
+        "by loan-2026 规则, policy version 3; data of 2026-03-02\n"
+        "某局; legal basis: 某法\n");
 }
 
 #define CELL(field, title, value, test, satisfied)                                                                     \
