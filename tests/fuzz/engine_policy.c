@@ -39,6 +39,36 @@ static void score(const evaluation *e, const profile *p) {
     for (unsigned i = 0; i < r.count; i++) CHECK(r.lines[i].title && r.lines[i].because);
 }
 
+/* A dossier made of the bytes: numbers that items name lie before them, everything else is anything. */
+static void derive(const credit_rules *r, const uint8_t *data, size_t size) {
+    enum { ITEMS = 48, BYTES = 6 };
+    static _Alignas(64) char memory[sizeof(dossier) + ITEMS * sizeof(item)];
+    dossier *d = (dossier *)(void *)memory;
+    memset(memory, 0, sizeof memory);
+    d->subject.bytes[0] = size & 1 ? SUBJECT_PERSON : SUBJECT_ENTITY;
+    for (size_t at = 0; at + BYTES <= size && d->count < ITEMS; at += BYTES) {
+        const uint8_t *b = data + at;
+        item *it = &d->items[d->count];
+        *it = (item){.kind = b[0] % ITEM_KIND_END, .step = b[1] % 6, .source = b[1] % 4, .day = 20400 + b[2] * 2};
+        if (it->kind == ITEM_CLAIM)
+            it->claim.mask = (uint64_t)b[3] << (b[4] % 32);
+        else
+            it->type = b[3] % 12, it->until = b[4] ? 20400 + b[4] * 3 : 0, it->value = d->count ? b[5] % d->count : 0;
+        d->count++;
+    }
+    profile stored, p, q;
+    uint32_t numbers[ITEMS];
+    uint16_t next;
+    profile_init(&stored, &d->subject);
+    for (int32_t day = 20300; day < 23000; day += 131) {
+        credit_derive(r, d, &stored, day, &p);
+        CHECK(p.change_day == 0 || p.change_day > day);
+        credit_derive(r, d, &p, day, &q);
+        CHECK(memcmp(&p, &q, sizeof p) == 0);
+        CHECK(credit_erasable(r, d, day, numbers, ITEMS, &next) <= d->count && (next == 0 || next > day));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     policy_file file = {"fuzz.yaml", (const char *)data, size};
     policy_findings findings = {0};
@@ -55,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             for (unsigned scenario = 0; scenario < 12; scenario++)
                 use(set, &p, scenario, policy_moment_of_day(20000 + (int32_t)at));
         }
+        derive(policy_credit(set), data, size);
         policy_run_examples(set, NULL, NULL);
         policy_destroy(&set);
     }
