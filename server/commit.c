@@ -1,7 +1,7 @@
 /* A mutex-protected list is the queue: workers append whole chains once a turn and the commit thread takes everything
  * at once, so the lock is held for a few stores and hardly ever contended; a lock-free queue would save nothing next to
  * the disk's write. Bytes, not requests, bound it. */
-#include "server/commit.h"
+#include "server/commit_internal.h"
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -14,30 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#define GROUP_BYTES (4u << 20) /* a group is closed beyond this; one more frame still fits LIMIT_GROUP_BYTES */
 #define HEAL_EVERY_NS UINT64_C(1000000000)
-
-struct committer {
-    server *server;
-    txn *txn;
-    buf changes;
-    pthread_t thread;
-
-    pthread_mutex_t mutex; /* guards from here … */
-    pthread_cond_t wake;
-    write_request *first, *last;
-    size_t queued_bytes; /* not answered yet: waiting here, or with the commit thread */
-    bool stop;           /* … to here */
-
-    bool in_trouble; /* the journal is read-only until it is healed */
-    bool undecided;  /* … and the open transaction's fate is unknown until then */
-    uint64_t next_heal_ns;
-
-    uint64_t groups, requests;
-    histogram commit_ns;
-    pthread_mutex_t snapshot_mutex;
-    commit_snapshot snapshot;
-};
 
 write_request *write_request_new(unsigned type, uint16_t count, size_t entry_size, uint16_t reply_length) {
     size_t head = (sizeof(write_request) + 15) & ~(size_t)15;
@@ -170,9 +147,12 @@ static void deliver(committer *c, write_request *list, status whole) {
 
 static void take_snapshot(committer *c) {
     engine_stats stats;
+    sweep_progress sweep;
     engine_get_stats(c->server->engine, &stats);
+    engine_sweep_progress(c->server->engine, &sweep);
     pthread_mutex_lock(&c->snapshot_mutex);
     c->snapshot.engine = stats;
+    c->snapshot.sweep = sweep;
     c->snapshot.groups = c->groups;
     c->snapshot.requests = c->requests;
     c->snapshot.commit_ns = c->commit_ns;
@@ -188,6 +168,16 @@ void commit_get_snapshot(committer *c, commit_snapshot *out) {
 
 /* ------------------------------------------------------------------ groups */
 
+static void publish(committer *c) {
+    txn_publish(c->txn);
+    upkeep_published(c);
+}
+
+static void abandon(committer *c) {
+    txn_abort(c->txn);
+    upkeep_aborted(c);
+}
+
 /* What the clients of the group are told: a group that the journal refused before writing was not executed. */
 static status begin_trouble(committer *c, status why) {
     const journal *j = c->server->journal;
@@ -197,7 +187,7 @@ static status begin_trouble(committer *c, status why) {
     log_event(LOG_ERROR, "storage_trouble", "status=%s reason=\"%s\" last_group=%s writes=refused lookups=served",
               status_name(why), journal_trouble(j), c->undecided ? "unknown" : "refused");
     if (c->undecided) return STATUS_OUTCOME_UNKNOWN;
-    txn_abort(c->txn);
+    abandon(c);
     return STATUS_READ_ONLY;
 }
 
@@ -206,27 +196,28 @@ static status make_durable(committer *c, int64_t now_ms) {
     status s = txn_changes(c->txn, &c->changes);
     if (s != STATUS_OK) {
         log_event(LOG_ERROR, "group_refused", "reason=\"%s\"", status_text(s));
-        txn_abort(c->txn);
+        abandon(c);
         return STATUS_OVERLOADED;
     }
     if (c->changes.size > 0) {
         uint64_t began = clock_mono_ns(), sequence;
         s = journal_commit(c->server->journal, now_ms, c->changes.data, c->changes.size, &sequence);
         if (s == STATUS_TOO_LARGE) {
-            txn_abort(c->txn);
+            abandon(c);
             return s;
         }
         if (s != STATUS_OK) return begin_trouble(c, s);
         c->groups++;
         histogram_add(&c->commit_ns, clock_mono_ns() - began);
     }
-    txn_publish(c->txn);
+    publish(c);
     return STATUS_OK;
 }
 
 /* Executes requests from *list until the group is full, commits, answers; leaves the rest in *list. */
 static void run_group(committer *c, write_request **list) {
     int64_t now_ms = clock_wall_ms();
+    bool idle = *list == NULL;
     txn_begin(c->txn, now_ms);
     write_request *taken = NULL, **tail = &taken;
     while (*list != NULL && txn_size(c->txn) < GROUP_BYTES) {
@@ -238,6 +229,7 @@ static void run_group(committer *c, write_request **list) {
         *tail = r;
         tail = &r->next;
     }
+    upkeep_add(c, idle);
     status whole = make_durable(c, now_ms);
     take_snapshot(c); /* before the answers: who asks next sees numbers that hold its own writes */
     deliver(c, taken, whole);
@@ -255,9 +247,9 @@ static void try_heal(committer *c) {
     if (c->undecided) {
         last = applied ? "kept" : "dropped";
         if (applied)
-            txn_publish(c->txn);
+            publish(c);
         else
-            txn_abort(c->txn);
+            abandon(c);
     }
     c->in_trouble = c->undecided = false;
     take_snapshot(c);
@@ -267,44 +259,88 @@ static void try_heal(committer *c) {
 
 /* ------------------------------------------------------------------ the thread */
 
-/* Waits for requests, for the next reservation to end, or for the next attempt to heal. */
-static write_request *wait_for_work(committer *c, bool *stop) {
-    int64_t wait_ms = 1000;
-    if (!c->in_trouble) {
-        int64_t due = engine_next_due_ms(c->server->engine), now = clock_wall_ms();
-        if (due <= now)
-            wait_ms = 0;
-        else if (due - now < wait_ms)
-            wait_ms = due - now;
+#define SWEEP_PAUSE_MS 1 /* between portions of an idle thread's sweep: the cores are the lookups' first of all */
+
+static int64_t how_long_to_wait(const committer *c) {
+    if (c->in_trouble) return 1000;
+    int64_t due = engine_next_due_ms(c->server->engine), now = clock_wall_ms();
+    if (due <= now) return 0;
+    int64_t most = upkeep_wanted(c) ? SWEEP_PAUSE_MS : 1000;
+    return due - now < most ? due - now : most;
+}
+
+static struct timespec moment_in(int64_t wait_ms) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += wait_ms / 1000;
+    at.tv_nsec += wait_ms % 1000 * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_nsec -= 1000000000;
+        at.tv_sec++;
     }
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
-    until.tv_nsec += wait_ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
+    return at;
+}
+
+/* Waits for requests and calls, for the next reservation to end, or for the next attempt to heal. */
+static write_request *wait_for_work(committer *c, call **calls, bool *stop) {
+    int64_t wait_ms = how_long_to_wait(c);
+    struct timespec until = moment_in(wait_ms);
     pthread_mutex_lock(&c->mutex);
-    while (c->first == NULL && !c->stop && wait_ms > 0)
+    while (c->first == NULL && c->first_call == NULL && !c->stop && wait_ms > 0)
         if (pthread_cond_timedwait(&c->wake, &c->mutex, &until) != 0) break;
     write_request *list = c->first;
     c->first = c->last = NULL;
+    *calls = c->first_call;
+    c->first_call = c->last_call = NULL;
     *stop = c->stop;
     pthread_mutex_unlock(&c->mutex);
     return list;
+}
+
+static void run_calls(committer *c, call *list) {
+    while (list != NULL) {
+        call *next = list->next; /* the caller's memory: gone once it is done */
+        list->run(list->arg);
+        pthread_mutex_lock(&c->mutex);
+        list->done = true;
+        pthread_cond_broadcast(&c->called);
+        pthread_mutex_unlock(&c->mutex);
+        list = next;
+    }
+}
+
+void commit_call(server *s, void (*run)(void *), void *arg) {
+    committer *c = s->committer;
+    call own = {.run = run, .arg = arg};
+    pthread_mutex_lock(&c->mutex);
+    if (c->first_call == NULL)
+        c->first_call = &own;
+    else
+        c->last_call->next = &own;
+    c->last_call = &own;
+    pthread_cond_signal(&c->wake);
+    while (!own.done) pthread_cond_wait(&c->called, &c->mutex);
+    pthread_mutex_unlock(&c->mutex);
+}
+
+/* Reservations that are due, counts to keep, a portion of the sweep. */
+static bool idle_group_wanted(const committer *c) {
+    return engine_next_due_ms(c->server->engine) <= clock_wall_ms() || upkeep_wanted(c);
 }
 
 static void *commit_main(void *arg) {
     committer *c = arg;
     for (;;) {
         bool stop;
-        write_request *list = wait_for_work(c, &stop);
+        call *calls;
+        write_request *list = wait_for_work(c, &calls, &stop);
         if (c->in_trouble) try_heal(c);
+        run_calls(c, calls);
+        upkeep_collect(c, stop);
         if (c->in_trouble) {
             deliver(c, list, STATUS_READ_ONLY);
             list = NULL;
-        } else if (list == NULL && engine_next_due_ms(c->server->engine) <= clock_wall_ms()) {
+        } else if (list == NULL && idle_group_wanted(c)) {
             run_group(c, &list);
         }
         while (list != NULL) {
@@ -318,17 +354,61 @@ static void *commit_main(void *arg) {
     }
 }
 
-status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count) {
+/* ------------------------------------------------------------------ policies and counts, between groups */
+
+/* Ends a group that was begun for one thing only. */
+static status end_own(committer *c, int64_t now_ms, status so_far) {
+    if (so_far != STATUS_OK) {
+        abandon(c);
+        return so_far;
+    }
+    status result = make_durable(c, now_ms);
+    if (result == STATUS_OK) c->upkeep.sweep_more = true; /* other rules, perhaps */
+    take_snapshot(c);
+    return result;
+}
+
+static status begin_own(committer *c, int64_t *now_ms) {
+    if (c->in_trouble) return STATUS_READ_ONLY;
+    *now_ms = clock_wall_ms();
+    txn_begin(c->txn, *now_ms);
+    return STATUS_OK;
+}
+
+status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count, const char *directory) {
     committer *c = s->committer;
-    int64_t now_ms = clock_wall_ms();
-    txn_begin(c->txn, now_ms);
-    status result = txn_activate(c->txn, set, files, count);
+    int64_t now_ms;
+    status result = begin_own(c, &now_ms);
     if (result != STATUS_OK) {
-        txn_abort(c->txn);
+        policy_destroy(&set);
         return result;
     }
-    return make_durable(c, now_ms);
+    if (set != NULL) result = txn_activate(c->txn, set, files, count);
+    if (result == STATUS_OK && directory != NULL) result = txn_policy_directory(c->txn, directory);
+    return end_own(c, now_ms, result);
 }
+
+status commit_rollback(server *s, policy_set *set, uint32_t version) {
+    committer *c = s->committer;
+    int64_t now_ms;
+    status result = begin_own(c, &now_ms);
+    if (result != STATUS_OK) {
+        policy_destroy(&set);
+        return result;
+    }
+    return end_own(c, now_ms, txn_rollback(c->txn, set, version));
+}
+
+status commit_collect(server *s) {
+    committer *c = s->committer;
+    upkeep_collect(c, true);
+    if (c->in_trouble) return STATUS_READ_ONLY;
+    write_request *none = NULL;
+    run_group(c, &none);
+    return c->in_trouble ? STATUS_READ_ONLY : STATUS_OK;
+}
+
+bool commit_is_well(const server *s) { return !s->committer->in_trouble; }
 
 static committer *committer_new(server *s) {
     committer *c = calloc(1, sizeof *c);
@@ -340,6 +420,8 @@ static committer *committer_new(server *s) {
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&c->wake, &attributes);
+    pthread_cond_init(&c->called, &attributes);
+    upkeep_init(c);
     pthread_condattr_destroy(&attributes);
     if (txn_create(s->engine, &c->txn) != STATUS_OK) {
         free(c);
@@ -370,10 +452,12 @@ void commit_stop(server *s) {
 void commit_deinit(server *s) {
     committer *c = s->committer;
     if (c == NULL) return;
-    if (c->undecided) txn_abort(c->txn);
+    if (c->undecided) abandon(c);
+    upkeep_deinit(c);
     txn_destroy(&c->txn);
     buf_deinit(&c->changes);
     pthread_cond_destroy(&c->wake);
+    pthread_cond_destroy(&c->called);
     pthread_mutex_destroy(&c->mutex);
     pthread_mutex_destroy(&c->snapshot_mutex);
     free(c);

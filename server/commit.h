@@ -43,13 +43,31 @@ void commit_deinit(server *s);
 /* Hands over a list of requests (linked by next), in order. False, and nothing taken, when the queue is full. */
 bool commit_submit(committer *c, write_request *first, write_request *last, size_t bytes);
 
-/* Executes one policy activation on the calling thread: used at start, between commit_init and commit_start. READ_ONLY:
- * nothing was written, and the server can go on without it; journal_trouble says why. */
-status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count) MUST_CHECK;
+/* Any thread but the commit thread, between commit_start and commit_stop: runs `run` on the commit thread, between two
+ * groups, and returns when it is done. For what only the writer may do or see: the archive, effect totals, snapshots of
+ * the stores, a shadow, an activation. Short things only: writes wait meanwhile. A caller that is a reader
+ * (base/rcu.h) must rest. */
+void commit_call(server *s, void (*run)(void *), void *arg);
+
+/* On the commit thread, so within a call, or at start, between commit_init and commit_start. All are durable when they
+ * return OK. READ_ONLY: nothing was written, storage is in trouble; OUTCOME_UNKNOWN: it is in trouble since just now,
+ * and what becomes of it shows when it is healed.
+ *
+ * commit_activate makes a set the active one; it owns the set, whatever happens. `directory`, if not NULL, is the hash
+ * to remember of the directory of policies; with set NULL that is all. */
+status commit_activate(server *s, policy_set *set, const policy_file *files, size_t count,
+                       const char *directory) MUST_CHECK;
+/* As commit_activate, for a set of archived texts. */
+status commit_rollback(server *s, policy_set *set, uint32_t version) MUST_CHECK;
+/* Takes over what the workers have counted so far. */
+status commit_collect(server *s) MUST_CHECK;
+/* On the commit thread: no transaction is open. False: storage is in trouble. */
+bool commit_is_well(const server *s);
 
 /* Numbers that only the commit thread may read at the source, as of its last group. */
 typedef struct commit_snapshot {
     engine_stats engine;
+    sweep_progress sweep;
     uint64_t groups, requests;
     histogram commit_ns; /* from taking the group to durable */
     bool read_only;

@@ -132,7 +132,7 @@ static void log_example(void *context, const char *file, unsigned line, const ch
     if (!ok) log_event(LOG_ERROR, "policy_example", "%s:%u: \"%s\" fails: %s", file, line, name, difference);
 }
 
-static status load_and_activate(server *s, const policy_texts *texts) {
+static status load_and_activate(server *s, const policy_texts *texts, const char *hash) {
     const policy_set *active = engine_policy(s->engine);
     uint32_t version = engine_policy_newest(s->engine) + 1;
     policy_set *set = NULL;
@@ -141,20 +141,13 @@ static status load_and_activate(server *s, const policy_texts *texts) {
     log_findings(&findings);
     policy_findings_deinit(&findings);
     if (result != STATUS_OK) return result;
-    if (strcmp(policy_hash(set), policy_hash(active)) == 0) {
-        log_event(LOG_INFO, "policy_in_force", "version=%u hash=%s", policy_version(active), policy_hash(active));
-        policy_destroy(&set);
-        return STATUS_OK;
-    }
     /* A set that does not do what its own examples say is not activated. */
     if (policy_run_examples(set, log_example, NULL) > 0) {
         policy_destroy(&set);
         return STATUS_POLICY_INVALID;
     }
-    char hash[40];
-    snprintf(hash, sizeof hash, "%s", policy_hash(set));
     size_t policies = policy_count(set);
-    result = commit_activate(s, set, texts->files, texts->count);
+    result = commit_activate(s, set, texts->files, texts->count, hash);
     if (result == STATUS_READ_ONLY && policy_count(active) > 0) {
         log_event(LOG_WARN, "policy_not_activated",
                   "reason=\"%s\" in_force=%u hash=%s effect=\"the stored policy stays in force until the next start\"",
@@ -164,6 +157,34 @@ static status load_and_activate(server *s, const policy_texts *texts) {
     if (result == STATUS_OK)
         log_event(LOG_INFO, "policy_activated", "version=%u hash=%s policies=%zu", version, hash, policies);
     return result;
+}
+
+/* Not worth refusing to start for: the next start will look again. */
+static status remember_directory(server *s, const char *hash) {
+    if (strcmp(hash, engine_policy_directory(s->engine)) == 0) return STATUS_OK;
+    status result = commit_activate(s, NULL, NULL, 0, hash);
+    if (result != STATUS_OK)
+        log_event(LOG_WARN, "policy_directory_not_noted", "reason=\"%s\"", journal_trouble(s->journal));
+    return STATUS_OK;
+}
+
+/* The directory is applied when it has changed since a start last looked at it: an edited file comes into force with a
+ * restart, and what was activated or rolled back on a running server stays in force over restarts. */
+static status apply_directory(server *s, const policy_texts *texts) {
+    const policy_set *active = engine_policy(s->engine);
+    char hash[33];
+    policy_files_hash(texts->files, texts->count, hash);
+    bool in_force = strcmp(hash, policy_hash(active)) == 0;
+    if (in_force || (strcmp(hash, engine_policy_directory(s->engine)) == 0 && policy_count(active) > 0)) {
+        log_event(LOG_INFO, "policy_in_force", "version=%u hash=%s", policy_version(active), policy_hash(active));
+        if (!in_force)
+            log_event(LOG_WARN, "policy_directory_kept_out",
+                      "directory=\"%s\" hash=%s reason=\"it has not changed since it was last applied, and another set "
+                      "was activated after it\" see=\"xinyi policy activate %s\"",
+                      s->config.policy, hash, s->config.policy);
+        return in_force ? remember_directory(s, hash) : STATUS_OK;
+    }
+    return load_and_activate(s, texts, hash);
 }
 
 /* A policy that is not in force because of its file's name would be missed late. */
@@ -197,7 +218,7 @@ status startup_policies(server *s) {
     if (result == STATUS_OK && list.count == 0) result = STATUS_NOT_FOUND;
     if (result == STATUS_OK && list.count > LIMIT_POLICY_FILES) result = STATUS_TOO_LARGE;
     if (result == STATUS_OK) result = read_texts(directory, &list, &texts);
-    if (result == STATUS_OK) result = load_and_activate(s, &texts);
+    if (result == STATUS_OK) result = apply_directory(s, &texts);
     if (result == STATUS_READ_ONLY || result == STATUS_OUTCOME_UNKNOWN)
         log_event(LOG_ERROR, "policy_not_stored", "directory=\"%s\" reason=\"%s\"", directory,
                   journal_trouble(s->journal));

@@ -7,7 +7,8 @@
 /* Opens the journal, makes the engine and fills it. A message is in the log on failure. UNAVAILABLE:
  * SIGTERM or SIGINT came meanwhile; nothing is lost. */
 status startup_load(server *s) MUST_CHECK;
-/* Reads --policy DIR and activates it if its content differs from the set in force. Needs commit_init. */
+/* Reads --policy DIR and activates it if it has changed since a start last looked at it, or if nothing is in force; so
+ * what was activated while the server ran stays. Needs commit_init. */
 status startup_policies(server *s) MUST_CHECK;
 
 #endif

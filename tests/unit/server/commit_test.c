@@ -203,7 +203,7 @@ Test(commit, too_little_space_executes_nothing, .timeout = 60) {
     journal_get_stats(s.journal, &disk);
     cr_assert(disk.read_only, "nothing was tried yet, but nothing would work");
     policy_file file = {.name = "power.yaml", .text = HELP_POLICY, .length = strlen(HELP_POLICY)};
-    expect_status(commit_activate(&s, help_policy(HELP_POLICY, 1), &file, 1), STATUS_READ_ONLY);
+    expect_status(commit_activate(&s, help_policy(HELP_POLICY, 1), &file, 1, NULL), STATUS_READ_ONLY);
     cr_assert_not_null(strstr(journal_trouble(s.journal), "less than 1152921504606846976 bytes are free in "));
     cr_assert_eq(policy_count(engine_policy(s.engine)), 0);
     expect_ok(commit_start(&s));

@@ -1,0 +1,73 @@
+/* The commit thread from the inside: what commit.c and commit_upkeep.c share. Private to them; everything belongs to
+ * the commit thread unless it says otherwise. */
+#ifndef XINYI_SERVER_COMMIT_INTERNAL_H
+#define XINYI_SERVER_COMMIT_INTERNAL_H
+
+#include "engine/overlay.h"
+#include "server/commit.h"
+
+#include <pthread.h>
+
+#define GROUP_BYTES (4u << 20) /* a group is closed beyond this; one more frame still fits LIMIT_GROUP_BYTES */
+
+/* What others want done on the commit thread. */
+typedef struct call {
+    struct call *next;
+    void (*run)(void *);
+    void *arg;
+    bool done;
+} call;
+
+/* What is done beside requests. */
+typedef struct upkeep {
+    overlay counted; /* what tallies have handed over and no published group carries yet */
+    bool in_group;   /* the open group carries some of it */
+    uint64_t next_collection_ns;
+    uint64_t lost; /* decisions of which could not be kept what to count */
+
+    bool sweep_more;     /* the sweep has something to do now */
+    int32_t day;         /* when it was last looked for */
+    uint64_t cost_ns;    /* of one step of it, as measured */
+    bool told_everybody; /* as of the last group */
+    uint64_t told_changed;
+    uint64_t everybody_ns; /* when that walk began */
+} upkeep;
+
+struct committer {
+    server *server;
+    txn *txn;
+    buf changes;
+    pthread_t thread;
+
+    pthread_mutex_t mutex; /* guards from here … */
+    pthread_cond_t wake;
+    write_request *first, *last;
+    call *first_call, *last_call;
+    pthread_cond_t called; /* some call is done */
+    size_t queued_bytes;   /* not answered yet: waiting here, or with the commit thread */
+    bool stop;             /* … to here */
+
+    bool in_trouble; /* the journal is read-only until it is healed */
+    bool undecided;  /* … and the open transaction's fate is unknown until then */
+    uint64_t next_heal_ns;
+
+    upkeep upkeep;
+    uint64_t groups, requests;
+    histogram commit_ns;
+    pthread_mutex_t snapshot_mutex;
+    commit_snapshot snapshot;
+};
+
+void upkeep_init(committer *c);
+void upkeep_deinit(committer *c);
+/* Takes what the tallies have counted, if it is time (or always). */
+void upkeep_collect(committer *c, bool always);
+/* Puts it into the open group, as far as it fits, and sweeps for some hundred µs; for 2 ms if nobody waits. */
+void upkeep_add(committer *c, bool idle);
+/* True if there is a reason for a group without requests. */
+bool upkeep_wanted(const committer *c);
+/* The group is published, or dropped. */
+void upkeep_published(committer *c);
+void upkeep_aborted(committer *c);
+
+#endif

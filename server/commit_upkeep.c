@@ -1,0 +1,160 @@
+/* What the commit thread does beside requests: it takes over what the workers' tallies have counted, and gives the
+ * sweep its portions.
+ *
+ * Counts pass through an overlay of the committer's: they stay there until a group that carries them is published, so a
+ * group that is refused loses none. A start of the server that follows a kill misses what was counted since the last
+ * collection, COLLECT_EVERY_NS at most.
+ *
+ * The sweep gets a number of steps that takes about SLICE_BUSY_NS by what steps cost lately, so that a group which
+ * waits is late by that at most, and SLICE_IDLE_NS when there is nobody to wait. */
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/commit_internal.h"
+#include "server/worker.h"
+
+#include <string.h>
+
+#define COLLECT_EVERY_NS UINT64_C(5000000000)
+#define SLICE_BUSY_NS 300000u
+#define SLICE_IDLE_NS 2000000u
+#define STEPS_MOST 100000u
+
+typedef struct counted {
+    struct { /* 8 bytes */
+        uint16_t month;
+        uint8_t scenario, zero;
+        uint32_t division;
+    } key;
+    bool in_group;
+    effect_counts counts;
+} counted;
+
+void upkeep_init(committer *c) {
+    c->upkeep = (upkeep){.sweep_more = true, .cost_ns = 1000};
+    overlay_init(&c->upkeep.counted, sizeof(counted), sizeof(uint64_t));
+    c->upkeep.next_collection_ns = clock_mono_ns() + COLLECT_EVERY_NS;
+}
+
+void upkeep_deinit(committer *c) { overlay_deinit(&c->upkeep.counted); }
+
+/* ------------------------------------------------------------------ tallies */
+
+static uint64_t hash_of(const counted *row) {
+    uint64_t key;
+    memcpy(&key, &row->key, sizeof key);
+    key *= UINT64_C(0x9E3779B97F4A7C15);
+    return key ^ key >> 29;
+}
+
+static void add_counts(effect_counts *to, const effect_counts *added) {
+    for (unsigned i = 0; i < TALLY_OUTCOMES; i++) to->outcomes[i] += added->outcomes[i];
+    for (unsigned i = 0; i < LIMIT_BENEFITS; i++) to->given[i] += added->given[i];
+}
+
+static void take_over(void *context, unsigned month, unsigned scenario, uint32_t division, const effect_counts *added) {
+    upkeep *u = context;
+    counted row = {.key = {(uint16_t)month, (uint8_t)scenario, 0, division}, .counts = *added};
+    if (scenario == 0 || month > UINT16_MAX) return;
+    uint64_t hash = hash_of(&row);
+    counted *known = overlay_find(&u->counted, hash, &row.key);
+    if (known != NULL) {
+        add_counts(&known->counts, added);
+    } else if (overlay_reserve(&u->counted, 1)) {
+        known = overlay_add(&u->counted, hash);
+        *known = row;
+    } else {
+        for (unsigned i = 0; i < TALLY_OUTCOMES; i++) u->lost += added->outcomes[i];
+        log_event(LOG_ERROR, "effect_lost", "reason=\"out of memory\" decisions=%llu", (unsigned long long)u->lost);
+    }
+}
+
+void upkeep_collect(committer *c, bool always) {
+    upkeep *u = &c->upkeep;
+    uint64_t now = clock_mono_ns();
+    if (u->in_group || (!always && now < u->next_collection_ns)) return;
+    u->next_collection_ns = now + COLLECT_EVERY_NS;
+    const server *s = c->server;
+    for (unsigned w = 0; s->workers != NULL && w < s->worker_count; w++)
+        if (s->workers[w] != NULL) tally_collect(worker_tally(s->workers[w]), take_over, u);
+}
+
+static void add_counted(committer *c) {
+    upkeep *u = &c->upkeep;
+    CHECK(!u->in_group);
+    for (uint32_t i = 0; i < u->counted.count && txn_size(c->txn) < GROUP_BYTES; i++) {
+        counted *row = overlay_at(&u->counted, i);
+        status s = txn_effect(c->txn, row->key.month, row->key.scenario, row->key.division, &row->counts);
+        row->in_group = s == STATUS_OK;
+        u->in_group |= row->in_group;
+    }
+}
+
+/* ------------------------------------------------------------------ the sweep */
+
+/* After a group: what is worth a line in the log. */
+static void tell(committer *c) {
+    upkeep *u = &c->upkeep;
+    sweep_progress p;
+    engine_sweep_progress(c->server->engine, &p);
+    if (p.everybody && !u->told_everybody) {
+        u->everybody_ns = clock_mono_ns();
+        log_event(LOG_INFO, "evaluation_started", "subjects=%llu reason=\"the rules of credit have changed\"",
+                  (unsigned long long)p.total);
+    } else if (!p.everybody && u->told_everybody) {
+        log_event(LOG_INFO, "evaluation_finished", "changed=%llu seconds=%.1f", (unsigned long long)p.changed,
+                  (double)(clock_mono_ns() - u->everybody_ns) / 1e9);
+        u->told_changed = p.changed;
+    } else if (!u->sweep_more && p.changed != u->told_changed) {
+        if (p.changed > 0) log_event(LOG_INFO, "day_swept", "changed=%llu", (unsigned long long)p.changed);
+        u->told_changed = p.changed;
+    }
+    u->told_everybody = p.everybody;
+}
+
+static void sweep_some(committer *c, bool idle) {
+    upkeep *u = &c->upkeep;
+    uint64_t steps = (idle ? SLICE_IDLE_NS : SLICE_BUSY_NS) / u->cost_ns;
+    if (steps < 1) steps = 1;
+    if (steps > STEPS_MOST) steps = STEPS_MOST;
+    uint64_t began = clock_mono_ns();
+    u->day = clock_day_of_ms(clock_wall_ms());
+    u->sweep_more = txn_sweep(c->txn, steps);
+    uint64_t cost = (clock_mono_ns() - began) / steps;
+    if (u->sweep_more) u->cost_ns = (u->cost_ns * 3 + cost) / 4 + 1; /* the last one ends early */
+}
+
+void upkeep_add(committer *c, bool idle) {
+    add_counted(c);
+    if (txn_size(c->txn) < GROUP_BYTES) sweep_some(c, idle);
+}
+
+bool upkeep_wanted(const committer *c) {
+    const upkeep *u = &c->upkeep;
+    return u->sweep_more || u->counted.count > 0 || u->day != clock_day_of_ms(clock_wall_ms());
+}
+
+/* ------------------------------------------------------------------ after a group */
+
+static void drop_carried(upkeep *u) {
+    if (!u->in_group) return;
+    u->in_group = false;
+    uint32_t n = u->counted.count;
+    overlay_clear(&u->counted);
+    for (uint32_t i = 0; i < n; i++) { /* what did not fit moves to the front */
+        counted row = *(counted *)overlay_at(&u->counted, i);
+        if (!row.in_group) *(counted *)overlay_add(&u->counted, hash_of(&row)) = row;
+    }
+}
+
+void upkeep_published(committer *c) {
+    drop_carried(&c->upkeep);
+    tell(c);
+}
+
+void upkeep_aborted(committer *c) {
+    upkeep *u = &c->upkeep;
+    u->in_group = false;
+    u->sweep_more = true; /* its position is what it was */
+    for (uint32_t i = 0; i < u->counted.count; i++) ((counted *)overlay_at(&u->counted, i))->in_group = false;
+}
