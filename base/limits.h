@@ -24,6 +24,13 @@
 #define LIMIT_BATCH 128             /* lookups of one prefetch pass */
 #define LIMIT_THREADS_MAX 64
 
+#define LIMIT_DRAFTS 2               /* uploaded policy sets of one connection; a third one takes the oldest's place */
+#define LIMIT_DRAFT_BYTES (4u << 20) /* texts of one */
+#define LIMIT_DRAFTS_BYTES (256u << 20) /* of all connections */
+#define LIMIT_COMMAND_BYTES (64u << 10) /* one COMMAND */
+#define LIMIT_COMMANDS 64               /* commands that wait, of all connections */
+#define LIMIT_JOBS 8                    /* impact runs whose results are kept */
+
 /* policy */
 #define LIMIT_POLICY_FILE_BYTES (4u << 20)
 #define LIMIT_POLICY_FILES 256
@@ -44,6 +51,7 @@
 
 /* credit: records, commitments, service, lists, sources */
 #define LIMIT_DOSSIER_ITEMS 4096       /* items of one subject's dossier */
+#define LIMIT_DOSSIER_USES 256         /* benefits used that it keeps: the newest */
 #define LIMIT_DOSSIERS (64u << 20)     /* subjects with a dossier: address space, not memory */
 #define LIMIT_SOURCES 255              /* sources of data, 1..255; 0 is the base */
 #define LIMIT_RECORD_TYPES 1024        /* of the catalogue */
@@ -73,6 +81,7 @@
 #define LIMIT_KEY_BYTES 64
 
 static_assert(LIMIT_RECORD_BYTES < LIMIT_GROUP_BYTES, "a record fits into a group");
+static_assert(LIMIT_DRAFT_BYTES <= LIMIT_RECORD_BYTES, "what can be uploaded can be stored, but for its names");
 static_assert(LIMIT_POLICY_ROWS < 1 << 12 && LIMIT_POLICY_TABLES < 1 << 4, "a row's number fits decision.row");
 static_assert(LIMIT_ENTRIES_MAX * 160 + 32 <= LIMIT_FRAME_MAX, "a full batch of the largest write entry fits a frame");
 

@@ -2,8 +2,10 @@
  * volunteer service, listings, what each source says of its fields — as items of 64 bytes in the order of arrival.
  *
  * Append-only: an item is never edited. A repair, a reversal, a step of a commitment is a later item that names the
- * earlier one by its number. Two exceptions: a claim may take the place of an older one that it has made void, and an
- * item whose time to be kept has passed becomes ITEM_ERASED (adverse records of persons: DOMAIN section 4).
+ * earlier one by its number. Exceptions, none of which an item can refer to: a claim may take the place of one that has
+ * become void (those that came in between then move up, in their order), a use the place of the oldest use once there
+ * are LIMIT_DOSSIER_USES; and an item whose time to be kept has passed becomes ITEM_ERASED (adverse records of persons:
+ * DOMAIN section 4).
  *
  * A dossier is immutable once published: the writer makes a longer copy and retires the old one (base/rcu.h). Only
  * subjects of whom something was reported have one; it is found from the profile through `profile.side`, which is 1 +

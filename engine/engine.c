@@ -17,6 +17,7 @@
 
 #define OPERATIONS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define QUOTA_PASS 64u
+#define DOSSIER_TRIES 64u
 
 status engine_create(const engine_options *options, engine **out) {
     engine *e = calloc(1, sizeof *e);
@@ -182,14 +183,21 @@ static status check_request(const subject_id *subject, unsigned purpose_code, un
     return purpose_code == PURPOSE_NONE || purpose_code >= PURPOSE_END ? STATUS_BAD_PURPOSE : STATUS_OK;
 }
 
+static bool is_newer(const dossier *d, const profile *p) {
+    return d != NULL && (int32_t)((d->version - profile_version(p)) << 1) > 0; /* versions wrap at 31 bits */
+}
+
 /* The dossier that belongs to a copied profile: of the same version, or of an earlier one since when it has not
- * changed. It is published before its profile, so a later one says that the profile has gone on too. */
+ * changed. It is published right before its profile, so a newer one says that the profile is about to go on too. If the
+ * writer was stopped just there, the newer dossier is taken: it is durable, and what it makes of the old profile is
+ * what the new one will be. */
 static const dossier *dossier_of(const engine *e, profile *p) {
-    for (;;) {
-        const dossier *d = dossiers_at(e->dossiers, p->side);
-        if (d == NULL || (int32_t)((d->version - profile_version(p)) << 1) <= 0) return d;
+    const dossier *d = dossiers_at(e->dossiers, p->side);
+    for (unsigned i = 0; i < DOSSIER_TRIES && is_newer(d, p); i++) {
         if (!store_read(e->subjects, &d->subject, p)) return d;
+        d = dossiers_at(e->dossiers, p->side);
     }
+    return d;
 }
 
 static bool is_due(const profile *p, policy_moment at) { return p->change_day != 0 && p->change_day <= at.day; }
@@ -198,7 +206,7 @@ static bool is_due(const profile *p, policy_moment at) { return p->change_day !=
 static void bring_up_to_date(const engine *e, const credit_rules *r, policy_moment at, profile *p) {
     const dossier *d = dossier_of(e, p);
     profile stored = *p;
-    if (is_due(&stored, at)) credit_derive(r, d, &stored, at.day, p);
+    if (is_due(&stored, at) || is_newer(d, &stored)) credit_derive(r, d, &stored, at.day, p);
 }
 
 /* For n profiles `stride` bytes apart, those of `present`. */
@@ -310,7 +318,7 @@ bool engine_dossier(const engine *e, const subject_id *subject, policy_moment at
     if (!store_read(e->subjects, subject, p)) return false;
     *d = dossier_of(e, p);
     profile stored = *p;
-    if (is_due(&stored, at)) credit_derive(policy_credit(active(e)), *d, &stored, at.day, p);
+    if (is_due(&stored, at) || is_newer(*d, &stored)) credit_derive(policy_credit(active(e)), *d, &stored, at.day, p);
     return true;
 }
 

@@ -6,29 +6,32 @@
  *
  * The checks, in this order; the first that fails is the answer:
  *   BAD_ENTRY (unknown kind, id zero, a field set that the kind does not use, text not UTF-8 or with control
- * characters, or too long), BAD_SUBJECT, UNKNOWN_SUBJECT, UNKNOWN_SOURCE, repetition (above), BAD_DAY, then by kind:
+ * characters, or too long), BAD_PURPOSE, BAD_SUBJECT, UNKNOWN_SUBJECT, UNKNOWN_SOURCE (also for a kind that this source
+ * may not report), repetition (above), BAD_DAY (in the future), UNKNOWN_TARGET, BAD_DAY (before what it names), then by
+ * kind:
  *
  *     kind                fields used                       refusals
  *     RECORD_ADD          type, day, text                   UNKNOWN_RECORD_TYPE
- *     RECORD_REPAIR       target, day, text                 UNKNOWN_TARGET, ALREADY_ENDED, TOO_EARLY (class's minimum)
- *     RECORD_REVOKE       target, text                      UNKNOWN_TARGET, ALREADY_ENDED
+ *     RECORD_REPAIR       target, day, text                 ALREADY_ENDED, TOO_EARLY (class's minimum)
+ *     RECORD_REVOKE       target, text                      ALREADY_ENDED
  *     SERVICE_ADD         day, value (minutes), text        BAD_VALUE (0), BAD_SUBJECT (no person), IMPLAUSIBLE
- *     SERVICE_REVERSE     target, text                      UNKNOWN_TARGET, ALREADY_ENDED
+ *     SERVICE_REVERSE     target, text                      ALREADY_ENDED
  *     COMMITMENT_DRAFT    type (matter), day, text          UNKNOWN_RECORD_TYPE
- *     COMMITMENT_ACCEPT   type or target, day, text         BARRED, SERIOUS_LISTED, WRONG_STATE
- *     COMMITMENT_EXTEND   target, day, until (0: by policy) UNKNOWN_TARGET, WRONG_STATE (once only), BAD_DAY
- *     COMMITMENT_FULFIL   target, day, text                 UNKNOWN_TARGET, WRONG_STATE
- *     COMMITMENT_BREACH   target, day, text                 UNKNOWN_TARGET, WRONG_STATE
- *     COMMITMENT_WITHDRAW target, day, text                 UNKNOWN_TARGET, WRONG_STATE
- *     COMMITMENT_REPAIR   target, day, text                 UNKNOWN_TARGET, WRONG_STATE, TOO_EARLY
- *     LISTING_ADD         type (list), day, until, text     UNKNOWN_RECORD_TYPE, SERIOUS_LISTED (red list), BAD_DAY
- *     LISTING_REMOVE      target, day, text                 UNKNOWN_TARGET, ALREADY_ENDED
+ *     COMMITMENT_ACCEPT   type or target, day, text         UNKNOWN_RECORD_TYPE, BARRED, SERIOUS_LISTED, WRONG_STATE
+ *     COMMITMENT_EXTEND   target, day, until, text          WRONG_STATE (once only), BAD_DAY (no later than before)
+ *     COMMITMENT_FULFIL   target, day, text                 WRONG_STATE
+ *     COMMITMENT_BREACH   target, day, text                 WRONG_STATE
+ *     COMMITMENT_WITHDRAW target, day, text                 WRONG_STATE
+ *     COMMITMENT_REPAIR   target, day, text                 WRONG_STATE, TOO_EARLY
+ *     LISTING_ADD         type (list), day, until, text     UNKNOWN_RECORD_TYPE, SERIOUS_LISTED, NOT_QUALIFIED, BAD_DAY
+ *     LISTING_REMOVE      target, day, text                 ALREADY_ENDED
  *     NAME                text (the name, to 96 bytes)      -
  *     USE                 type (scenario << 8 | benefit), day   UNKNOWN_BENEFIT
  *   and at last DOSSIER_FULL.
  *
  * COMMITMENT_ACCEPT with a type and no target drafts and accepts in one report. `target` is the id under which the same
- * source reported the thing; a source with the right `corrects: any` (credit.h) may name anybody's. */
+ * source reported the thing; a source with the right `corrects: any` (credit.h) may name anybody's. What ended once is
+ * not ended again, by an earlier day either. A NAME is repeated if it is the name that the subject has. */
 #ifndef XINYI_ENGINE_REPORT_H
 #define XINYI_ENGINE_REPORT_H
 

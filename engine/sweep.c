@@ -84,7 +84,12 @@ static status look_at(txn *t, sweep *s, const subject_id *id) {
         CHECK(txn_stored_profile(t, id, &before));
     }
     txn_derive(t, d, &before, &after);
-    if (memcmp(&after, &before, sizeof after) == 0) return STATUS_OK;
+    if (memcmp(&after, &before, sizeof after) == 0) {
+        /* the day may be another by these rules; what is in the group is noted when it is published */
+        bool pending = overlay_find(&t->profiles, hash, id) != NULL;
+        if (before.side != 0 && !pending) sweep_note(t->e, before.side, &before, txn_rules(t), t->at.day);
+        return STATUS_OK;
+    }
     pending_profile *p;
     status code = txn_open_profile(t, &before, hash, false, &p);
     if (code != STATUS_OK) return code;

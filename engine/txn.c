@@ -266,11 +266,7 @@ static void publish_operations(txn *t) {
 
 void txn_publish(txn *t) {
     CHECK(t->phase == TXN_READY);
-    txn_publish_dossiers(t); /* before the profiles: who reads a profile finds its dossier, or a later one */
-    for (uint32_t i = 0; i < t->profiles.count; i++) {
-        const pending_profile *p = overlay_at(&t->profiles, i);
-        CHECK(store_write(t->e->subjects, &p->now) == STATUS_OK);
-    }
+    txn_publish_profiles(t);
     for (uint32_t i = 0; i < t->accounts.count; i++) {
         const pending_account *a = overlay_at(&t->accounts, i);
         if (a->dirty) CHECK(store_write(t->e->accounts, &a->now) == STATUS_OK);

@@ -123,20 +123,22 @@ void txn_append_dossiers(const txn *t, buf *to) {
     }
 }
 
-void txn_publish_dossiers(txn *t) {
-    for (uint32_t i = 0; i < t->dossiers.count; i++) {
-        pending_dossier *p = overlay_at(&t->dossiers, i);
-        pending_profile *owner = overlay_find(&t->profiles, p->hash, &p->subject);
-        CHECK(owner != NULL); /* who changes a dossier changes its profile, if only its version */
-        p->now->version = profile_version(&owner->now);
-        owner->now.side = dossiers_publish(t->e->dossiers, p->now);
-        p->now = NULL;
-    }
-    /* what has a dossier knows when to be looked at again; others never change by themselves */
+void txn_publish_profiles(txn *t) {
+    uint32_t published = 0;
     for (uint32_t i = 0; i < t->profiles.count; i++) {
-        const pending_profile *p = overlay_at(&t->profiles, i);
+        pending_profile *p = overlay_at(&t->profiles, i);
+        pending_dossier *d = overlay_find(&t->dossiers, p->hash, &p->now.id);
+        if (d != NULL) {
+            d->now->version = profile_version(&p->now);
+            p->now.side = dossiers_publish(t->e->dossiers, d->now);
+            d->now = NULL;
+            published++;
+        }
+        CHECK(store_write(t->e->subjects, &p->now) == STATUS_OK);
+        /* what has a dossier knows when to be looked at again; others never change by themselves */
         if (p->now.side != 0) sweep_note(t->e, p->now.side, &p->now, txn_rules(t), t->at.day);
     }
+    CHECK(published == t->dossiers.count); /* who changes a dossier changes its profile, if only its version */
 }
 
 void txn_forget_dossiers(txn *t) {

@@ -91,8 +91,8 @@ status txn_open_dossier(txn *t, const profile *p, uint64_t hash, uint32_t more, 
 void txn_set_item(txn *t, pending_dossier *d, uint32_t number, const item *i);
 static inline void txn_add_item(txn *t, pending_dossier *d, const item *i) { txn_set_item(t, d, d->now->count, i); }
 void txn_append_dossiers(const txn *t, buf *to);
-/* Publishes the dossiers and tells their profiles, which must be pending too, where they are. */
-void txn_publish_dossiers(txn *t);
+/* Publishes profiles, each right after its dossier: in between, readers see the two at odds. */
+void txn_publish_profiles(txn *t);
 void txn_forget_dossiers(txn *t);
 
 /* txn_effect.c */

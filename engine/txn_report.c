@@ -84,6 +84,9 @@ static bool same_content(const step *s, const item *i) {
     const report *r = s->r;
     unsigned kind = r->kind;
     if (i->kind != KINDS[kind].makes || i->step != step_of(kind) || !same_target(s, i)) return false;
+    /* an acceptance that drafted by itself was no draft */
+    if (kind == REPORT_COMMITMENT_DRAFT && dossier_find(s->d, r->source, &r->id, KIND(COMMITMENT_STEP)) >= 0)
+        return false;
     if (r->day != 0 && r->day != i->day) return false;
     if (r->until != 0 && r->until != i->until) return false;
     if (kind == REPORT_SERVICE_ADD && r->value != i->value) return false;
@@ -350,20 +353,33 @@ static void make_items(step *s) {
     memcpy(i->text, r->text, ITEM_TEXT);
 }
 
+/* The number under which the first item is put: that of the oldest use, if this is one and there are enough. */
+static uint32_t item_place(const step *s) {
+    uint32_t count = s->d != NULL ? s->d->count : 0, uses = 0, oldest = count;
+    for (uint32_t i = 0; s->r->kind == REPORT_USE && i < count; i++) {
+        if (s->d->items[i].kind != ITEM_USE) continue;
+        uses++;
+        if (oldest == count || s->d->items[i].reported < s->d->items[oldest].reported) oldest = i;
+    }
+    return uses < LIMIT_DOSSIER_USES ? count : oldest;
+}
+
 static status put_items(step *s, report_result *out) {
     pending_profile *p;
     pending_dossier *d;
     profile stored, after;
     CHECK(txn_profile(s->t, &s->r->subject, &stored));
-    status code = txn_open_both(s->t, &stored, s->hash, false, s->count, &p, &d);
+    uint32_t place = item_place(s);
+    bool replaces = s->d != NULL && place < s->d->count;
+    status code = txn_open_both(s->t, &stored, s->hash, false, replaces ? 0 : s->count, &p, &d);
     if (code != STATUS_OK) return code;
     if (s->r->kind == REPORT_USE)
         code = txn_use(s->t, tally_month(s->day), s->r->type >> 8, s->now.division, s->r->type & 0xFF);
     if (code != STATUS_OK) return code;
     if (s->count == 2 && s->items[0].kind == ITEM_COMMITMENT) s->items[1].value = d->now->count;
     for (unsigned i = 0; i < s->count; i++) {
-        out->number = d->now->count;
-        txn_add_item(s->t, d, &s->items[i]);
+        out->number = replaces ? place : d->now->count;
+        txn_set_item(s->t, d, out->number, &s->items[i]);
     }
     if (s->r->kind == REPORT_NAME) out->number -= s->count - 1;
     txn_derive(s->t, d->now, &p->now, &after);
