@@ -128,6 +128,8 @@ void writes_answer(write_request *r);
 char *document_info(const server *s, policy_moment at);
 char *document_stats(const server *s);
 char *document_policies(const policy_set *set);
+/* document_catalogue.c: what reports may name; COMMAND `catalogue` */
+char *document_catalogue(const policy_set *set);
 /* document_scorecard.c */
 char *document_scorecard(const policy_set *set, const profile *p, policy_moment at);
 /* document_dossier.c: the items of a part, as many as `room` bytes hold (one at least); d may be NULL. */
