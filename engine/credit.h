@@ -173,13 +173,16 @@ unsigned credit_stars(const credit_rules *r, uint32_t minutes);
 /* ------------------------------------------------------------------ time */
 
 /* The first day after a period that begins on `day`: day itself still counts. Working days follow the calendar: the
- * period of n working days from `day` ends after the n-th working day behind it. Saturates at UINT16_MAX. */
+ * period of n working days from `day` ends after the n-th working day behind it, so its last day is one earlier.
+ * PERIOD_NONE: `day`. Saturates at UINT16_MAX. */
 int32_t credit_period_end(const credit_rules *r, int32_t day, period p);
 bool credit_is_working_day(const credit_rules *r, int32_t day);
 
 /* ------------------------------------------------------------------ what it makes of a subject */
 
-/* How one record stands on a day. */
+/* How one record stands on a day. Linear points are points × days left / all days, rounded half up to hundredths. A
+ * commitment's number stands for its breach as a record. An unknown type does nothing. Adverse records of persons are
+ * over at the latest when they are to be erased. */
 typedef struct record_standing {
     bool active; /* published, shared and used: not revoked, repaired or ended */
     bool repaired, revoked;
@@ -212,17 +215,24 @@ void credit_listing_standing(const credit_rules *r, const dossier *d, uint32_t n
                              listing_standing *out);
 
 /* The claim that a field's value comes from on the side of the sources: highest priority, then latest day, then latest
- * item. -1: nobody claims it. Source-side values of fields that are sums or flags get the dossier's share on top. */
+ * item. -1: nobody claims it. Source-side values of fields that are sums or flags get the dossier's share on top.
+ *
+ * Of a source its latest claim of a field is the one that counts. If that is a missing value (of a field that has one:
+ * false and 0 are values), the source says nothing, and another's counts. A source or a field that the rules do not
+ * list gives way to all that they do. */
 int32_t credit_winner(const credit_rules *r, const dossier *d, unsigned field);
 
 /* The profile as of `day`. `stored` is the profile as last published; without a dossier (d NULL) its fields are the
- * claims. Keeps id, seq, side. Sets composite_* (if there is an evaluation) and change_day: the first day after `day`
- * on which the result would differ without any new report; 0 never. credit_derive(credit_derive(p)) = credit_derive(p)
- * for the same dossier and day. */
+ * claims, with one they are those of the dossier's claims alone. Keeps id, seq, side. A list's flag that sources claim
+ * is not set while a record or breach is in force that would end a listing, or a list is that excludes it. Sets
+ * composite_* (if there is an evaluation) and change_day: the first day after `day` on which the result would differ
+ * without any new report; 0 never. credit_derive(credit_derive(p)) = credit_derive(p) for the same dossier and day. */
 void credit_derive(const credit_rules *r, const dossier *d, const profile *stored, int32_t day, profile *out);
 
 /* Numbers of items of a person's dossier whose time to be kept is over on `day`: at most max; returns how many. With
- * *next the first later day on which there will be more (0 none), if not NULL. */
+ * *next the first later day on which there will be more (0 none), if not NULL. They are adverse records, counted from
+ * the day of the behaviour, what names them, and service and listings that they ended: erased in the order given, any
+ * number at a time, the profile stays as it is. */
 unsigned credit_erasable(const credit_rules *r, const dossier *d, int32_t day, uint32_t *numbers, unsigned max,
                          uint16_t *next);
 
