@@ -52,8 +52,6 @@ static inline unsigned normalise(const normalisation *n, const profile *p) {
     return n->to[raw < n->count ? raw : n->count - 1u];
 }
 
-unsigned evaluation_normalise(const normalisation *n, const profile *p) { return normalise(n, p); }
-
 /* ------------------------------------------------------------------ working it out */
 
 /* A scorecard as it is filled in. */

@@ -86,7 +86,4 @@ struct evaluation {
     const evaluation_example *examples;
 };
 
-/* The value that a normalisation makes of a profile, EVALUATION_NONE if its field has none. */
-unsigned evaluation_normalise(const normalisation *n, const profile *p);
-
 #endif

@@ -268,6 +268,10 @@ Test(evaluation, what_is_wrong_with_inputs) {
         {CARD "      - {field: tax_grade, weight: 1, values: {A: 900, B: 800, C: 1, D: 0, M: 2, E: 3}}\n", 10, 82, "E"},
         {CARD "      - {field: public_grade, weight: 1, values: {优: 9, 良: 8, 中: 7, 差: 6, excellent: 5}}\n", 10, 75,
          "twice"},
+        {CARD "      - {field: tax_grade, weight: 1, values: 900}\n", 10, 47,
+         "gives a score to each value of 'tax_grade'"},
+        {CARD "      - {field: tax_grade, weight: 1, values: {missing: 9, A: 1, B: 1, C: 1, D: 1, M: 1}}\n", 10, 48,
+         "as 'missing: 9'"},
         {CARD "      - {field: red_list, weight: 1, values: {true: 900}}\n", 10, 46, "no score is given for false"},
         {CARD "      - {field: composite_score, weight: 1, points: {0: 0, 1000: 1000}}\n", 10, 17, "computed after"},
         {CARD "      - {field: composite_grade, weight: 1, values: {A: 0}}\n", 10, 17, "computed after"},
@@ -306,6 +310,8 @@ Test(evaluation, what_is_wrong_with_rows) {
         {CARD GOOD "    adjustments: [{id: E, when: {slot_1: '> 900'}, add: 5}]\n", 11, 42, "this is never true"},
         {CARD GOOD "    adjustments: [{id: E, when: {slot_1: '< 100'}, add: 5}]\n", 11, 42, "goes from 100 to 900"},
         {CARD GOOD "    adjustments: [{id: E, when: {red_list: true}, add: 5, score: 6}]\n", 11, 66, "has no meaning"},
+        {CARD GOOD "    adjustments: [E]\n", 11, 19, "a row of 'adjustments' is written as keys and values"},
+        {CARD GOOD "    adjustments: {id: E}\n", 11, 18, "'adjustments' is a list"},
         {CARD GOOD "    adjustments: [{id: E, when: [red_list], add: 5}]\n", 11, 33, "is written as fields and cells"},
         {CARD GOOD "    adjustments: [{id: E, when: {red_list: true}, add: 5}, {id: E, when: {}, add: 5}]\n", 11, 60,
          "stands here twice"},
@@ -383,6 +389,13 @@ Test(evaluation, what_is_wrong_with_the_file) {
          "examples: [{name: a, given: {composite_score: 5}, expect: {composite_score: "
          "5}}]\n",
          6, 30, "is what the evaluation computes"},
+        {"evaluation: e\n" BASIS GRADES ONE "examples: [{name: a, given: [red_list], expect: {scorecard: one}}]\n", 6,
+         29, "'given' is written as fields and values"},
+        {"evaluation: e\n" BASIS GRADES ONE "examples: x\n", 6, 11, "'examples' is a list"},
+        {"evaluation: e\n" BASIS GRADES ONE
+         "indicators: [{slot: 1, id: a, source: 1, scale: {min: 0, max: 9}}, x]\n" TAIL,
+         6, 68, "an indicator is written as keys and values"},
+        {"evaluation: [e]\n" BASIS GRADES ONE TAIL, 1, 13, "is a text, not a list"},
         {"evaluation: e\n" BASIS GRADES ONE "examples: [{name: a, given: {}, expect: {}}]\n", 6, 41, "expects nothing"},
         {"evaluation: e\n" BASIS GRADES ONE "examples: [{name: a, given: {}, expect: {scorecard: ones}}]\n", 6, 53,
          "did you mean 'one'"},
@@ -395,6 +408,46 @@ Test(evaluation, what_is_wrong_with_the_file) {
     expect("evaluation: e\nauthority: a\n" GRADES ONE TAIL, POLICY_WARNING, 1, 1, "no legal basis is named");
     expect("evaluation: e\nlegal_basis: a\n" GRADES ONE TAIL, POLICY_WARNING, 1, 1, "no authority is named");
     expect("evaluation: e\n" BASIS GRADES ONE, POLICY_WARNING, 1, 1, "no examples");
+}
+
+/* Beyond the limits: too many rows, fields, examples. */
+Test(evaluation, what_is_too_much) {
+    buf text = {0};
+    buf_printf(&text, HEAD CARD GOOD "    adjustments:\n");
+    for (int i = 0; i <= LIMIT_EVALUATION_ROWS; i++)
+        buf_printf(&text, "      - {id: E%d, when: {negative_points: %d}, add: 1}\n", i, i);
+    buf_printf(&text, TAIL);
+    expect(buf_cstr(&text), POLICY_ERROR, 12, 7, "21 rows; a scorecard has at most 20 of this kind");
+    text.size = 0;
+    buf_printf(&text, HEAD CARD GOOD "    caps:\n");
+    unsigned named = 0; /* every field that a condition may name, half in one row, half in the other */
+    for (unsigned i = 0; i < PROFILE_FIELD_COUNT; i++) {
+        const profile_field *f = profile_field_at(i);
+        if (i == FIELD_composite_score || i == FIELD_composite_grade || i == FIELD_change_day) continue;
+        if (i > FIELD_slot_1 && i <= FIELD_slot_4) continue;
+        char value[PROFILE_VALUE_TEXT];
+        int64_t v = f->type == PROFILE_DIVISION ? 530100 : (f->type == PROFILE_SECTOR ? 444 : 1);
+        if (i == FIELD_slot_1) v = 500;
+        if (named % 20 == 0)
+            buf_printf(&text, "%s      - {id: C%u, score: %u, when: {", named ? "}}\n" : "", named, 500 + named);
+        buf_printf(&text, "%s%s: %s", named % 20 ? ", " : "", f->name, profile_format_value(f, v, value));
+        named++;
+    }
+    cr_assert_gt(named, LIMIT_POLICY_COLUMNS);
+    buf_printf(&text, "}}\n" TAIL);
+    expect(buf_cstr(&text), POLICY_ERROR, 12, 9, "the conditions name more than 32 fields");
+    text.size = 0;
+    buf_printf(&text, "evaluation: e\n" BASIS GRADES ONE "examples:\n");
+    for (int i = 0; i <= LIMIT_POLICY_EXAMPLES; i++)
+        buf_printf(&text, "  - {name: n%d, given: {}, expect: {scorecard: one}}\n", i);
+    expect(buf_cstr(&text), POLICY_ERROR, 7, 3, "1025 examples; an evaluation has at most 1024");
+    text.size = 0;
+    buf_printf(&text, "evaluation: e\n" BASIS GRADES "scorecards:\n");
+    for (int i = 0; i <= LIMIT_EVALUATION_CARDS; i++)
+        buf_printf(&text, "  - {scorecard: s%d, for: {negative_points: %d}, inputs: []}\n", i, i);
+    buf_printf(&text, TAIL);
+    expect(buf_cstr(&text), POLICY_ERROR, 6, 3, "17 scorecards; an evaluation has 1 to 16");
+    buf_deinit(&text);
 }
 
 /* ------------------------------------------------------------------ examples */
