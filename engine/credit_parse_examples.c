@@ -199,6 +199,15 @@ static void read_expect(example_reader *r, const policy_node *node) {
         read_field(r, key, &r->e->expect, &r->e->expect_fields);
 }
 
+static void check_name(policy_loader *l, const credit_loading *c, const credit_example *e) {
+    for (unsigned i = 0; e->name && i < c->example_count; i++) {
+        if (strcmp(c->examples[i].name, e->name) != 0) continue;
+        policy_say_at(l, POLICY_ERROR, e->mark, "an example of this name stands in line %u already; rename one",
+                      c->examples[i].mark.line);
+        return;
+    }
+}
+
 void credit_parse_examples(policy_loader *l, const policy_node *node, credit_loading *c) {
     static const char *const SOMEBODY = "91530000MA00TTT099";
     if (!policy_is_list(l, node, "'examples'")) return;
@@ -222,6 +231,7 @@ void credit_parse_examples(policy_loader *l, const policy_node *node, credit_loa
         e->name = policy_read_text(l, k[0].value, "an example's name");
         read_given(&r, k[1].value);
         read_expect(&r, k[2].value);
+        check_name(l, c, e);
         if (e->name) c->example_count++;
     }
 }

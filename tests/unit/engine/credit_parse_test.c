@@ -103,6 +103,9 @@ static const wrong WRONG[] = {
      "'day:' is missing in 'given': what counts depends on the day"},
     {RECORDS "examples: [{name: e, given: {day: 2026-01-02}, expect: {}}]\n", POLICY_ERROR, 9, 56,
      "'expect' is written as fields and values: {negative_points: 3.5, observed: true}"},
+    {RECORDS "examples:\n  - {name: e, given: {day: 2026-01-02}, expect: {tax_grade: missing}}\n"
+             "  - {name: e, given: {day: 2026-01-02}, expect: {tax_grade: missing}}\n",
+     POLICY_ERROR, 11, 5, "an example of this name stands in line 10 already; rename one"},
     /* commitments */
     {"commitments: c\n" HEAD_TEXT "matters: [{code: 1, id: m}]\n", POLICY_WARNING, 1, 1,
      "a breach has no consequence but being counted; write 'breach:' with the id of a record type"},
