@@ -37,9 +37,10 @@ static uint64_t base_mask(const credit_rules *r, const profile *p) {
 
 static bool base_claim(const txn *t, const profile *p, item *out) {
     uint64_t mask = base_mask(txn_rules(t), p);
+    uint16_t today = (uint16_t)t->at.day;
     *out = (item){.kind = ITEM_CLAIM,
-                  .day = p->data_day != 0 ? p->data_day : (uint16_t)t->at.day,
-                  .reported = (uint16_t)t->at.day};
+                  .day = p->data_day != 0 && p->data_day < today ? p->data_day : today, /* as of a claim that is put */
+                  .reported = today};
     if (mask != 0) claim_from_profile(out, p, mask);
     return mask != 0;
 }

@@ -106,14 +106,21 @@ static bool ties(const item *it, const item *claim) {
     return it->kind == ITEM_CLAIM && it->day == claim->day && (it->claim.mask & claim->claim.mask);
 }
 
-/* Has the source said just this of that day, and nothing else about these fields since? */
+/* Has the source said just this of that day, and nobody anything else about these fields since? */
 static bool says_so(const dossier *d, const item *claim) {
     for (uint32_t i = d->count; i-- > 0;) {
         const item *it = &d->items[i];
-        if (!is_of(it, claim) || !ties(it, claim)) continue;
-        return memcmp(&it->claim, &claim->claim, sizeof it->claim) == 0;
+        if (ties(it, claim)) return is_of(it, claim) && memcmp(&it->claim, &claim->claim, sizeof it->claim) == 0;
     }
     return false;
+}
+
+/* Has the source said something of a later day about each of the fields? Then this will never count. */
+static bool comes_late(const dossier *d, const item *claim) {
+    uint64_t left = claim->claim.mask;
+    for (uint32_t i = 0; left != 0 && i < d->count; i++)
+        if (d->items[i].day > claim->day && is_of(&d->items[i], claim)) left &= ~d->items[i].claim.mask;
+    return left == 0;
 }
 
 /* Will the source have said something later about each field of claim n? */
@@ -160,7 +167,7 @@ static status put_claim(txn *t, const profile_put *put, const profile *before, u
                   .day = claim_day(t, put),
                   .reported = (uint16_t)t->at.day};
     claim_from_profile(&claim, &put->fields, put->mask);
-    if (known && d != NULL && says_so(d, &claim)) return STATUS_OK;
+    if (known && d != NULL && (says_so(d, &claim) || comes_late(d, &claim))) return STATUS_OK;
     pending_profile *p;
     pending_dossier *pending;
     uint32_t more = d == NULL || claim_place(d, &claim) == d->count;
