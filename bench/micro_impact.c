@@ -1,5 +1,5 @@
 /* Time of an impact, without a server: make build/micro_impact && build/micro_impact [--subjects N] [--accounts N]
- * [--threads N] [--rounds N] [--policy DIR] [--lookups 0|1]
+ * [--threads N] [--rounds N] [--policy DIR] [--lookups 0|1] [--candidate loan|power|every|evaluation]
  *
  * Fills an engine with invented subjects, activates the policies of a directory, and runs candidates over all of them:
  * one changed scenario (loan, whose caps are lowered), all scenarios written anew, and other credit rules, if the
@@ -25,7 +25,7 @@
 
 typedef struct options {
     uint64_t subjects, accounts, threads, rounds, lookups;
-    const char *policy;
+    const char *policy, *candidate;
 } options;
 
 typedef struct bench {
@@ -259,8 +259,11 @@ static double run_once(bench *b, const policy_set *candidate, unsigned threads, 
     return seconds;
 }
 
-static void measure(bench *b, const char *what, policy_set *candidate) {
-    if (candidate == NULL) return;
+static void measure(bench *b, const char *name, const char *what, policy_set *candidate) {
+    if (candidate == NULL || (b->o.candidate != NULL && strcmp(b->o.candidate, name) != 0)) {
+        policy_destroy(&candidate);
+        return;
+    }
     for (unsigned threads = 1; threads <= b->o.threads; threads++) {
         for (unsigned busy = 0; busy <= b->o.lookups; busy++) {
             double best = 1e9;
@@ -295,10 +298,9 @@ static bool parse(int argc, char **argv, options *o) {
                  {"--lookups", &o->lookups, 0, 1}};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc) return false;
-        if (strcmp(argv[i], "--policy") == 0) {
-            o->policy = argv[i + 1];
-            continue;
-        }
+        if (strcmp(argv[i], "--policy") == 0) o->policy = argv[i + 1];
+        if (strcmp(argv[i], "--candidate") == 0) o->candidate = argv[i + 1];
+        if (strcmp(argv[i], "--policy") == 0 || strcmp(argv[i], "--candidate") == 0) continue;
         size_t k = 0;
         while (k < sizeof known / sizeof *known && strcmp(argv[i], known[k].name) != 0) k++;
         if (k == sizeof known / sizeof *known) return false;
@@ -313,7 +315,7 @@ int main(int argc, char **argv) {
     b.now_ms = clock_wall_ms();
     if (!parse(argc, argv, &b.o)) {
         fprintf(stderr, "usage: micro_impact [--subjects N] [--accounts N] [--threads N] [--rounds N] [--policy DIR]"
-                        " [--lookups 0|1]\n");
+                        " [--lookups 0|1] [--candidate loan|power|every|evaluation]\n");
         return 2;
     }
     engine_options space = {.seed = UINT64_C(0x1CEB00DA)};
@@ -325,10 +327,10 @@ int main(int argc, char **argv) {
     fill_subjects(&b);
     fill_accounts(&b);
     printf("%" PRIu64 " subjects, %" PRIu64 " accounts\n", b.o.subjects, b.o.accounts);
-    measure(&b, "loan differs", changed(&b, "loan", "300万元", "200万元"));
-    measure(&b, "power differs", changed(&b, "power", "unsecured_bp: {AAA: 8%", "unsecured_bp: {AAA: 6%"));
-    measure(&b, "every scenario differs", changed(&b, "", "policy: ", "policy:  "));
-    measure(&b, "the evaluation differs", changed(&b, "evaluation", "weight: 20", "weight: 21"));
+    measure(&b, "loan", "loan differs", changed(&b, "loan", "300万元", "200万元"));
+    measure(&b, "power", "power differs", changed(&b, "power", "unsecured_bp: {AAA: 8%", "unsecured_bp: {AAA: 6%"));
+    measure(&b, "every", "every scenario differs", changed(&b, "", "policy: ", "policy:  "));
+    measure(&b, "evaluation", "the evaluation differs", changed(&b, "evaluation", "weight: 20", "weight: 21"));
     txn_destroy(&b.t);
     engine_destroy(&b.e);
     buf_deinit(&b.changes);
