@@ -85,6 +85,7 @@ help:
 	@echo 'make test        every test, ends with "N passed, N failed"'
 	@echo 'make unit        the unit tests only'
 	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make coverage    line coverage of the rules by the unit tests; fails below 95 %'
 	@echo 'make tidy        format, forbidden functions, layer rule, duplicate includes'
 	@echo 'make format      rewrite the sources with clang-format'
 	@echo 'make bench-redis the same work against redis-server, side by side'
@@ -219,13 +220,22 @@ $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libxinyi.a
 units: $(UNITS) $(TOOLS)
 # Those with more than one thread: what the thread sanitizer has something to say about.
 .PHONY: units-threaded
-units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/snapshot_threads_test %/impact_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \
+units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/dossier_threads_test %/snapshot_threads_test %/impact_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \
                 $(UNITS)) $(TOOLS)
 unit: deps
 	@tests/run.sh unit
 
 test: deps
 	@tests/run.sh all
+# Which lines of the engine's rules the engine's unit tests run (gcovr, installed for this target alone). Arenas have a
+# chunk for each request there, so that each can fail.
+.PHONY: coverage coverage-units
+coverage: deps
+	@tests/deps.sh gcovr
+	@$(MAKE) --no-print-directory -j$(JOBS) B=build/coverage OPT=-O1 \
+	  SANFLAGS='--coverage -fprofile-update=atomic -DCHUNK_BYTES=1' coverage-units
+	@tests/coverage.sh
+coverage-units: $(UNIT_engine)
 demo: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) binaries
 	@tests/demo.sh

@@ -236,6 +236,13 @@ static const char *row_id(const policy *p, unsigned row) {
     return row ? p->tables[t - 1].rows[(row & 0xFFF) - 1].id : "none";
 }
 
+/* A status has its name in a buffer of the thread: one at a time. */
+static void differ_status(difference *d, unsigned want, unsigned got) {
+    char wanted[32];
+    snprintf(wanted, sizeof wanted, "%s", status_name(want));
+    differ(d, "status: expected %s, got %s", wanted, status_name(got));
+}
+
 static void compare_decision(const policy *p, const policy_example *e, difference *d) {
     decision got;
     char want_names[160], got_names[160];
@@ -243,7 +250,7 @@ static void compare_decision(const policy *p, const policy_example *e, differenc
     policy_evaluate(p, &e->given, e->day, 0, &got);
     unsigned x = e->expects;
     if ((x & SETS_STATUS) && got.status != want->status)
-        differ(d, "status: expected %s, got %s", status_name(want->status), status_name(got.status));
+        differ_status(d, want->status, got.status);
     else if (!(x & SETS_STATUS) && got.status != STATUS_OK)
         differ(d, "status: expected ok, got %s", status_name(got.status));
     if ((x & SETS_OUTCOME) && got.outcome != want->outcome)

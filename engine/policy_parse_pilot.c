@@ -109,15 +109,12 @@ static int by_low(const void *a, const void *b) {
     return (x->low > y->low) - (x->low < y->low);
 }
 
+/* Codes are a hierarchy: of two that meet, the one that begins first holds the other. */
 static unsigned join_spans(policy_span *spans, unsigned count) {
     unsigned kept = 0;
     qsort(spans, count, sizeof *spans, by_low);
-    for (unsigned i = 1; i < count; i++) {
-        if (spans[i].low > spans[kept].high)
-            spans[++kept] = spans[i];
-        else if (spans[i].high > spans[kept].high)
-            spans[kept].high = spans[i].high;
-    }
+    for (unsigned i = 1; i < count; i++)
+        if (spans[i].low > spans[kept].high) spans[++kept] = spans[i];
     return kept + 1;
 }
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and says which. Does nothing, silently, when all are there.
+# Installs the Debian packages that are missing, and says which. Does nothing, silently, when all are there. Packages
+# that only some targets need are given as arguments: tests/deps.sh gcovr
 set -euo pipefail
 packages=(
   build-essential pkg-config git clang clang-format llvm libclang-rt-14-dev   # build; clang is for fuzzing and format
   libevent-dev libxxhash-dev librocksdb-dev libyaml-dev libssl-dev libjansson-dev libcsv-dev liburcu-dev
   libsmartcols-dev libjemalloc-dev libcriterion-dev jq
 )
+packages+=("$@")
 missing=()
 for p in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing+=("$p")

@@ -74,15 +74,16 @@ static const char FULL[] =
     "examples: [{name: x, given: {tax_grade: A}, expect: {outcome: review}}]\n";
 
 /* Runs with the nth allocation failing; true if it ran to the end without a failure. */
-static bool load_and_explain(const char *text, long nth, status *code) {
-    policy_file file = {"p.yaml", text, strlen(text)};
+static bool load_and_explain(const char *const *texts, size_t count, long nth, status *code) {
+    policy_file files[16];
+    for (size_t i = 0; i < count; i++) files[i] = (policy_file){"p.yaml", texts[i], strlen(texts[i])};
     policy_findings f = {0};
     policy_set *set = NULL;
     profile p = profile_of("form=enterprise tax_grade=A volunteer_minutes=100");
     live = total = 0;
     countdown = nth;
     armed = true;
-    *code = policy_load(&file, 1, 1, &f, &set);
+    *code = policy_load(files, count, 1, &f, &set);
     if (*code == STATUS_OK) {
         policy_explanation e;
         *code = policy_explain(set, 9, &p, on_day(2026, 11, 24), &e);
@@ -94,11 +95,11 @@ static bool load_and_explain(const char *text, long nth, status *code) {
     return total <= nth;
 }
 
-static void every_allocation(const char *text, status in_the_end, long at_least) {
+static void every_allocation_of(const char *const *texts, size_t count, status in_the_end, long at_least) {
     long nth = 0;
     status code = STATUS_OK;
     for (;; nth++) {
-        bool complete = load_and_explain(text, nth, &code);
+        bool complete = load_and_explain(texts, count, nth, &code);
         cr_assert_eq(live, 0, "allocation %ld: %ld blocks stayed behind", nth, live);
         if (complete) break;
         cr_assert_eq(code, STATUS_NO_MEMORY, "allocation %ld: %s", nth, status_name(code));
@@ -107,7 +108,47 @@ static void every_allocation(const char *text, status in_the_end, long at_least)
     cr_assert_gt(nth, at_least, "%ld", nth);
 }
 
+static void every_allocation(const char *text, status in_the_end, long at_least) {
+    every_allocation_of(&text, 1, in_the_end, at_least);
+}
+
 Test(policy_memory, every_allocation_may_fail, .timeout = 300) { every_allocation(FULL, STATUS_OK, 500); }
+
+#define PART_HEAD "title: t\nauthority: a\nlegal_basis: [x, y]\n"
+
+/* Something of every part of a set, and a scenario whose rows have pilots. */
+static const char *const PARTS[] = {
+    "areas: a\n" PART_HEAD
+    "items: [{code: 1, id: park, title: P, kind: park, divisions: [530102], subjects: ['uscc:91530000MA00TTT099'],\n"
+    "  effective: {from: 2026-01-01}}, {code: 2, id: town, divisions: [530300]}]\n",
+    "records: r\n" PART_HEAD
+    "classes: {minor: {publicity: {max: 3 months}}, general: {publicity: {min: 3 months, max: 1 year}}}\n"
+    "types: [{code: 1, id: late, title: L, domain: tax, class: minor, points: 1, decay: linear},\n"
+    "  {code: 2, id: broken, title: B, domain: credit, class: general, points: 3.5, observation: 12 months,\n"
+    "   effects: [red_list_removed, {gaps_barred: 12 months}]}]\n"
+    "thresholds: [{domain: tax, points: 3, effect: noticed}, {points: 9, effect: observed}]\n"
+    "examples: [{name: x, given: {records: [{type: late, day: 2026-03-02}], day: 2026-03-02}, expect: "
+    "{negative_points: 1}}]\n",
+    "commitments: c\n" PART_HEAD "breach: broken\nmatters: [{code: 1, id: m, title: M, deadline: 20 working days}]\n",
+    "calendar: c\n" PART_HEAD "holidays: ['2026-01-01..2026-01-03', 2026-05-01]\nworkdays: [2026-01-04]\n",
+    "lists: l\n" PART_HEAD
+    "items: [{code: 1, id: red_list, title: R, flag: red_list, valid: 12 months, removed_by: [general, breach],\n"
+    "   excluded_by: serious_list, qualify: [{public_grade: 优, form: 'not(person)'}, {tax_grade: A}]},\n"
+    "  {code: 2, id: serious_list, title: S, flag: serious_list, valid: 3 years}]\n",
+    "service: s\n" PART_HEAD "stars: [100 h, 300 h]\n",
+    "sources: s\n" PART_HEAD
+    "items: [{number: 0, id: base, title: B, priority: 50, fields: all, reports: all, corrects: any},\n"
+    "  {number: 1, id: tax, title: T, priority: 90, fields: {tax_grade: 9, data_day: 8}, reports: [record_add]}]\n",
+    "policy: p\nscenario: {name: sample, code: 9}\n" PART_HEAD "effective: {from: 2026-01-01 08:00}\n"
+    "scope: {area: [park, town], form: enterprise}\nbenefits: []\nexamples: [{name: x, given: {division: 530102, "
+    "day: 2026-07-01}, expect: {status: out_of_scope}}]\n"
+    "tables:\n  - {table: t, hit: first, inputs: [tax_grade], outputs: [outcome], rows: [\n"
+    "     {id: A, when: ['A, B'], then: [granted], pilot: {areas: [park], divisions: [530100, 530102], sectors: [D44,\n"
+    "      I], from: 2026-07-01, to: 2027-01-01}}, {id: C, when: {}, then: {outcome: review}}]}\n"};
+
+Test(policy_memory, parts_may_fail_too, .timeout = 300) {
+    every_allocation_of(PARTS, sizeof PARTS / sizeof PARTS[0], STATUS_OK, 1000);
+}
 
 static const char SCORECARDS[] =
     "evaluation: e\ntitle: t\nauthority: a\nlegal_basis: [x, y]\n"

@@ -191,6 +191,55 @@ Test(table_model, compiled_tables_agree_with_a_naive_interpreter, .timeout = 600
             (unsigned long long)matched, (unsigned long long)refused);
 }
 
+/* Tables too long for the model above: rows over flags, by masks. Few rows match, and in no column few of them, so the
+ * search has to go through many words. */
+Test(table_model, long_tables, .timeout = 120) {
+    static const unsigned SIZES[] = {256, 257, 1000, 2048, LIMIT_POLICY_ROWS};
+    enum { FLAGS = 11, TRIES = 2000 };
+    static uint16_t asked[LIMIT_POLICY_ROWS], wanted[LIMIT_POLICY_ROWS];
+    dice d = dice_make(20260103);
+    unsigned matched = 0, far = 0;
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        unsigned rows = SIZES[i];
+        policy_arena memory = {0};
+        const profile_field *fields[FLAGS];
+        sfeel_test *cells = POLICY_ARENA_ARRAY(&memory, sfeel_test, rows * FLAGS);
+        for (unsigned c = 0; c < FLAGS; c++) fields[c] = profile_field_at(FIELD_red_list + c);
+        for (unsigned r = 0; r < rows; r++) {
+            asked[r] = (uint16_t)(dice_below(&d, 1 << FLAGS) | dice_below(&d, 1 << FLAGS));
+            wanted[r] = (uint16_t)dice_below(&d, 1 << FLAGS) & asked[r];
+            for (unsigned c = 0; c < FLAGS; c++) {
+                const char *text = asked[r] >> c & 1 ? (wanted[r] >> c & 1 ? "true" : "false") : "-";
+                sfeel_error error;
+                cr_assert_eq(sfeel_parse(fields[c], text, strlen(text), &memory, &cells[r * FLAGS + c], &error), 0);
+            }
+        }
+        table_spec spec = {rows, FLAGS, fields, cells};
+        table_plan plan;
+        cr_assert_eq(table_plan_make(&spec, LIMIT_POLICY_COMPILED_BYTES, &memory, &plan), STATUS_OK);
+        const table *t = table_build(&plan, policy_arena_alloc(&memory, table_bytes(&plan), 64));
+        for (int k = 0; k < TRIES; k++) {
+            uint64_t all[TABLE_WORDS_MAX], has = dice_below(&d, 1 << FLAGS);
+            profile p = blank_profile();
+            unsigned first = 0;
+            for (unsigned c = 0; c < FLAGS; c++) cr_assert_eq(profile_set(&p, fields[c], has >> c & 1), STATUS_OK);
+            table_all(t, &p, all);
+            for (unsigned r = 0; r < rows; r++) {
+                bool want = (has & asked[r]) == wanted[r];
+                if (want && !first) first = r + 1;
+                if (want != (all[r / 64] >> (r % 64) & 1))
+                    cr_assert_fail("seed %llu: row %u of %u", (unsigned long long)d.seed, r, rows);
+            }
+            cr_assert_eq(table_first(t, &p), first);
+            matched += first != 0;
+            far += first > 256;
+        }
+        policy_arena_deinit(&memory);
+    }
+    fprintf(stderr, "long tables: %u matched, %u of them beyond row 256\n", matched, far);
+    cr_assert_gt(far, 50);
+}
+
 /* Any 64 bytes select some bitmap: nothing out of bounds, whatever a profile holds. */
 Test(table_model, damaged_profiles_do_no_harm, .timeout = 120) {
     dice d = dice_make(7);
