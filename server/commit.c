@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "protocol/message.h"
+#include "server/command.h"
 #include "server/worker.h"
 
 #include <pthread.h>
@@ -23,10 +24,17 @@ write_request *write_request_new(unsigned type, uint16_t count, size_t entry_siz
     write_request *r = malloc(bytes);
     if (r == NULL) return NULL;
     *r = (write_request){.type = (uint8_t)type, .count = count, .reply_length = reply_length, .bytes = bytes};
+    r->promised = (size_t)count * reply_length;
     r->entries = (uint8_t *)r + head;
     r->replies = (uint8_t *)r + head + entries;
     memset(r->replies, 0, (size_t)count * reply_length);
     return r;
+}
+
+void write_request_free(write_request *r) {
+    if (r == NULL) return;
+    command_free(r->command);
+    free(r);
 }
 
 bool commit_submit(committer *c, write_request *first, write_request *last, size_t bytes) {

@@ -25,13 +25,16 @@ typedef struct write_request {
     uint8_t type; /* message_type */
     uint16_t count;
     uint16_t reply_length;
-    size_t bytes;     /* of this allocation */
-    void *entries;    /* profile_put, operation, operation_id or report, by type */
+    size_t bytes;            /* of this allocation */
+    size_t promised;         /* bytes of the reply, as its connection counts them */
+    struct command *command; /* COMMAND only: owned (server/command.h) */
+    void *entries;           /* profile_put, operation, operation_id or report, by type */
     uint8_t *replies; /* count × reply_length; PUT, OPERATE and REPORT: a status set already means "do not execute" */
 } write_request;
 
 /* NULL without memory. Replies are zero. */
 write_request *write_request_new(unsigned type, uint16_t count, size_t entry_size, uint16_t reply_length);
+void write_request_free(write_request *r); /* accepts NULL */
 
 /* init makes s->committer; start begins the thread; stop finishes what is queued (workers must have stopped
  * submitting); deinit frees. */

@@ -50,6 +50,7 @@ void connection_free_if_done(connection *c) {
     if (!c->dead || c->in_flight > 0) return;
     buf_deinit(&c->in);
     buf_deinit(&c->out);
+    uploads_deinit(&c->uploads);
     free(c);
 }
 
@@ -199,7 +200,8 @@ static bool is_late(const connection *c, const frame_view *f) {
 
 /* Replies with fixed entries must fit what the client accepts; walks and documents look at it themselves. */
 static bool reply_fits(const connection *c, const frame_view *f, const message_info *info) {
-    return message_is_walk(info->type) || frame_length((size_t)f->header.entry_count * info->reply_entry) <= c->max_frame;
+    return message_is_walk(info->type) ||
+           frame_length((size_t)f->header.entry_count * info->reply_entry) <= c->max_frame;
 }
 
 /* One whole frame with a good body. */

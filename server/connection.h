@@ -17,6 +17,7 @@
 #include "server/commit.h"
 #include "server/metrics.h"
 #include "server/server.h"
+#include "server/uploads.h"
 
 #include <event2/event.h>
 #include <pthread.h>
@@ -64,7 +65,8 @@ struct worker {
     uint8_t *input;   /* INPUT_BYTES, 16-aligned */
     buf output;
     lookup_batch *batch;
-    tally *tally; /* what this worker decided */
+    tally *tally;                  /* what this worker decided */
+    atomic_uint shadow_generation; /* of the shadow whose differences it counts; this thread writes */
     write_request *submit_first, *submit_last;
     size_t submit_bytes;
 
@@ -86,6 +88,7 @@ struct connection {
     uint32_t max_frame, max_entries, max_in_flight, idle_ms;
     uint32_t in_flight; /* write requests with the commit thread */
     size_t promised;    /* bytes of their replies */
+    uploads uploads;    /* drafts of policy sets */
     uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
     uint64_t taken_ns;  /* while waiting to write: when the client last took something */
@@ -123,6 +126,11 @@ void reads_handle(connection *c, const frame_view *f);
 void writes_handle(connection *c, const frame_view *f);
 void writes_submit(worker *w);
 void writes_answer(write_request *r);
+
+/* command_frames.c: drafts, commands for their thread, and its answers. */
+void commands_upload(connection *c, const frame_view *f);
+void commands_handle(connection *c, const frame_view *f);
+void commands_answer(write_request *r);
 
 /* document.c: JSON documents. Malloc'd NUL-terminated text, NULL without memory. */
 char *document_info(const server *s, policy_moment at);

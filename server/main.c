@@ -4,6 +4,7 @@
 #include "base/rcu.h"
 #include "server/commit.h"
 #include "server/config.h"
+#include "server/jobs.h"
 #include "server/listener.h"
 #include "server/server.h"
 #include "server/startup.h"
@@ -88,6 +89,7 @@ static status make_workers(server *s) {
 
 static status start_threads(server *s) {
     status result = commit_start(s);
+    if (result == STATUS_OK) result = jobs_start(s);
     for (unsigned i = 0; result == STATUS_OK && i < s->worker_count; i++) result = worker_start(s->workers[i]);
     if (result != STATUS_OK) {
         log_event(LOG_ERROR, "cannot_start", "reason=\"no thread can be made\"");
@@ -100,6 +102,7 @@ static void drain(server *s) {
     atomic_store(&s->draining, true);
     for (unsigned i = 0; i < s->worker_count; i++) worker_drain(s->workers[i]);
     for (unsigned i = 0; i < s->worker_count; i++) worker_join(s->workers[i]);
+    jobs_stop(s);
     commit_stop(s);
     status folded = journal_fold(s->journal);
     if (folded != STATUS_OK)
@@ -110,6 +113,7 @@ static void drain(server *s) {
 static void destroy(server *s) {
     for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++) worker_destroy(&s->workers[i]);
     free(s->workers);
+    jobs_deinit(s);
     commit_deinit(s);
     journal_close(&s->journal);
     rcu_drain();
@@ -143,7 +147,7 @@ int main(int argc, char **argv) {
         code = 0;
     }
     if (loaded != STATUS_OK) goto out;
-    if (commit_init(&s) != STATUS_OK || startup_policies(&s) != STATUS_OK) goto out;
+    if (commit_init(&s) != STATUS_OK || jobs_init(&s) != STATUS_OK || startup_policies(&s) != STATUS_OK) goto out;
     if (make_workers(&s) != STATUS_OK || start_threads(&s) != STATUS_OK) goto out;
 
     engine_stats stats;

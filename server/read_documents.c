@@ -108,16 +108,3 @@ void reads_documents(connection *c, const frame_view *f) {
     }
     reads_finish(c, offset, reads_header(f, 0, (uint16_t)count), body_bytes);
 }
-
-/* ------------------------------------------------------------------ commands */
-
-void reads_command(connection *c, const frame_view *f) {
-    json_t *command = json_loadb((const char *)f->body, f->body_length, JSON_REJECT_DUPLICATES, NULL);
-    const char *name = json_string_value(json_object_get(command, "command"));
-    if (name != NULL && strcmp(name, "catalogue") == 0)
-        reads_send_document(c, f, document_catalogue(engine_policy(c->worker->server->engine)));
-    else
-        connection_error(c, f->header.type, f->header.request_id, STATUS_BAD_COMMAND,
-                         name != NULL ? "unknown command" : NULL);
-    json_decref(command);
-}

@@ -153,7 +153,8 @@ void reads_handle(connection *c, const frame_view *f) {
     case MESSAGE_DOSSIER: reads_documents(c, f); break;
     case MESSAGE_RECEIPT: reads_receipts(c, f); break;
     case MESSAGE_LIST: reads_list(c, f); break;
-    case MESSAGE_COMMAND: reads_command(c, f); break;
+    case MESSAGE_UPLOAD: commands_upload(c, f); break;
+    case MESSAGE_COMMAND: commands_handle(c, f); break;
     case MESSAGE_SCAN:
     case MESSAGE_QUOTA_SCAN: reads_scan(c, f); break;
     case MESSAGE_QUOTA_SHOW: reads_quotas(c, f); break;

@@ -24,7 +24,6 @@ void reads_list(connection *c, const frame_view *f);
 void reads_send_document(connection *c, const frame_view *f, char *text);
 void reads_documents(connection *c, const frame_view *f);
 /* Commands that are answered with what the worker can see. */
-void reads_command(connection *c, const frame_view *f);
 /* read_receipts.c */
 void reads_receipts(connection *c, const frame_view *f);
 

@@ -1,7 +1,7 @@
 /* What the parts of the server share. main.c owns it; everything here is set before threads start, unless atomic.
  *
  * Threads: main (signals), N workers (event loops: reads answered at once, writes handed on), one commit thread (the
- * only writer of engine and journal), the journal's fold thread.
+ * only writer of engine and journal), one thread of commands, those of an impact run, the journal's fold thread.
  *
  *   worker → commit_submit → commit thread: execute in order → journal_commit → publish → worker_deliver → reply */
 #ifndef XINYI_SERVER_SERVER_H
@@ -22,18 +22,21 @@
 
 typedef struct committer committer;
 typedef struct worker worker;
+typedef struct jobs jobs;
 
 typedef struct server {
     config config;
     engine *engine;
     journal *journal;
     committer *committer;
+    jobs *jobs; /* commands */
     worker **workers;
     unsigned worker_count;
     uint64_t started_ns; /* monotonic */
     char address[128];   /* as bound */
     _Atomic size_t connections;
     atomic_bool draining;
+    atomic_uint shadow_generation; /* grows with every shadow that begins or ends */
 } server;
 
 #endif

@@ -26,8 +26,19 @@ unsigned worker_index(const worker *w) { return w->index; }
 const metrics *worker_metrics(const worker *w) { return &w->metrics; }
 tally *worker_tally(const worker *w) { return w->tally; }
 
+unsigned worker_shadow_generation(const worker *w) { return atomic_load(&w->shadow_generation); }
+
+/* Another shadow: its differences are counted from zero. */
+static void follow_shadow(worker *w) {
+    unsigned now = atomic_load_explicit(&w->server->shadow_generation, memory_order_acquire);
+    if (now == atomic_load_explicit(&w->shadow_generation, memory_order_relaxed)) return;
+    tally_shadow_reset(w->tally);
+    atomic_store(&w->shadow_generation, now);
+}
+
 void worker_begin_turn(worker *w) {
     rcu_wake();
+    follow_shadow(w);
     w->turn_ns = clock_mono_ns();
     w->at.now_ms = clock_wall_ms();
     w->at.day = clock_day_of_ms(w->at.now_ms);
@@ -141,7 +152,7 @@ static void take_mail(worker *w) {
             write_request *r = list;
             list = r->next;
             writes_answer(r);
-            free(r);
+            write_request_free(r);
         } while (list != NULL && list->connection == c && w->output.size < OUTPUT_TURN);
         if (c->dead) {
             buf_clear(&w->output);
@@ -255,7 +266,7 @@ void worker_destroy(worker **out) {
         w->mail_first = r->next;
         r->connection->in_flight--;
         connection_free_if_done(r->connection);
-        free(r);
+        write_request_free(r);
     }
     struct event *events[] = {w->accept_event, w->accept_retry, w->tick, w->mail};
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)

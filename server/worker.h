@@ -20,6 +20,8 @@ unsigned worker_index(const worker *w);         /* any thread */
 const metrics *worker_metrics(const worker *w); /* any thread */
 /* What it decided: the worker's own thread adds, one collector takes. Lives as long as the worker. */
 tally *worker_tally(const worker *w);
+/* Which shadow its tally counts the differences of (server.shadow_generation); any thread. */
+unsigned worker_shadow_generation(const worker *w);
 /* Any thread: a chain of answered writes for this worker's connections. */
 void worker_deliver(worker *w, write_request *first, write_request *last);
 

@@ -89,7 +89,7 @@ void writes_handle(connection *c, const frame_view *f) {
     r->arrived_ns = c->last_ns;
     kinds[type].decode(f, r);
     c->in_flight++;
-    c->promised += (size_t)r->count * r->reply_length;
+    c->promised += r->promised;
     if (w->submit_first == NULL)
         w->submit_first = r;
     else
@@ -101,7 +101,7 @@ void writes_handle(connection *c, const frame_view *f) {
 /* The request is answered, one way or the other. */
 static void settle(const write_request *r) {
     r->connection->in_flight--;
-    r->connection->promised -= (size_t)r->count * r->reply_length;
+    r->connection->promised -= r->promised;
 }
 
 void writes_submit(worker *w) {
@@ -117,7 +117,7 @@ void writes_submit(worker *w) {
         settle(r);
         metrics_add(&w->metrics.overloaded, 1);
         connection_error(r->connection, r->type, r->request_id, STATUS_OVERLOADED, NULL);
-        free(r);
+        write_request_free(r);
         r = next;
     }
 }
@@ -127,6 +127,10 @@ void writes_answer(write_request *r) {
     worker *w = c->worker;
     settle(r);
     if (c->dead) return;
+    if (r->command != NULL) {
+        commands_answer(r);
+        return;
+    }
     if (r->whole != STATUS_OK) {
         connection_error(c, r->type, r->request_id, r->whole, NULL);
         return;
