@@ -42,11 +42,20 @@ static const char *const REPORT_PARTS[] = {
     "  - {number: 2, id: city, title: 市平台, priority: 50, fields: [tax_grade, public_grade, public_score, data_day], "
     "reports: all}\n",
     HELP_POLICY,
+    "policy: travel-test\nscenario: {name: travel, code: 2}\n" PART_HEAD
+    "effective: {from: 2020-01-01, to: 2080-01-01}\n"
+    "benefits:\n  - {code: 4, id: lane, title: fast lane}\n"
+    "tables:\n  - table: a\n    hit: first\n    inputs: [red_list]\n    outputs: [outcome, benefits]\n    rows:\n"
+    "      - {id: A, when: ['true'], then: [granted, [lane]]}\n"
+    "      - {id: B, when: ['-'], then: ['-', []]}\n",
 };
+/* What REPORT_USE names. */
+#define REPORT_LANE (SCENARIO_TRAVEL << 8 | 4)
+
 #define REPORT_PART_COUNT (sizeof REPORT_PARTS / sizeof REPORT_PARTS[0])
 
 static inline void report_world_files(policy_file files[REPORT_PART_COUNT]) {
-    static const char *const names[] = {"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml", "g.yaml"};
+    static const char *const names[] = {"a.yaml", "b.yaml", "c.yaml", "d.yaml", "e.yaml", "f.yaml", "g.yaml", "h.yaml"};
     for (size_t i = 0; i < REPORT_PART_COUNT; i++)
         files[i] = (policy_file){names[i], REPORT_PARTS[i], strlen(REPORT_PARTS[i])};
 }
