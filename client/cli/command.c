@@ -60,12 +60,20 @@ static int unknown_command(cli *c, const char *name) {
     return cli_usage(c, "unknown command '%s'%s", name, suggest_text(&s, near));
 }
 
+/* Commands whose help has all their actions. */
+static bool has_actions(const char *name) {
+    static const char *const names[] = {"record", "commitment", "service", "list"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
+}
+
 /* action NULL: of the command as a whole. */
 static int show_help(cli *c, const char *name, const char *action) {
     int i = find(name);
     if (i < 0) return unknown_command(c, name);
     bool quota = strcmp(name, "quota") == 0;
-    const char *text = action == NULL ? commands[i].help : quota ? cmd_quota_help(action) : NULL;
+    const char *text = action == NULL || has_actions(name) ? commands[i].help : quota ? cmd_quota_help(action) : NULL;
     c->command = commands[i].name;
     if (text == NULL && quota) return cmd_quota_unknown(c, action);
     if (text == NULL) return cli_usage(c, "has no actions, but got '%s'", action);

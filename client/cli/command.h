@@ -12,6 +12,12 @@
     X(replay, "make a decision again from its receipt")                                                                \
     X(get, "show profiles")                                                                                            \
     X(set, "change fields of a profile")                                                                               \
+    X(record, "behaviour records: report, repair, revoke, list; the catalogue of types")                               \
+    X(commitment, "acceptance with gaps: accept, extend, fulfil, breach, …")                                           \
+    X(service, "volunteer hours: add, reverse, list")                                                                  \
+    X(list, "the red list, the serious list and others: show, add, remove, export")                                    \
+    X(name, "tell the name of a subject")                                                                              \
+    X(sources, "where the values of a profile come from; who may say what")                                            \
     X(quota, "the guarantee quota: show, check, reserve, commit, release, settle, pledge, …")                          \
     X(import, "load profiles and accounts from CSV")                                                                   \
     X(export, "write profiles and accounts as CSV")                                                                    \
