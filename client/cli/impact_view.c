@@ -77,6 +77,20 @@ static void benefit_row(sheet *t, const char *name, const json_t *counts) {
     sheet_cell_painted(t, share_text(lost, before, buffer), paint_of(lost, "red"));
 }
 
+static bool changes(const json_t *counts) { return number(counts, "gained") != 0 || number(counts, "lost") != 0; }
+
+static void print_unchanged(const json_t *scenario) {
+    const json_t *benefit;
+    const char *between = "the same holders: ";
+    size_t n;
+    json_array_foreach(json_object_get(scenario, "benefits"), n, benefit) {
+        if (changes(json_object_get(benefit, "total"))) continue;
+        printf("%s%s", between, text(benefit, "id"));
+        between = ", ";
+    }
+    if (strcmp(between, ", ") == 0) putchar('\n');
+}
+
 static bool print_benefits(const cli *c, const json_t *scenario) {
     static const sheet_column columns[] = {{.name = "benefit"},
                                            {.name = "have it now", .right = true},
@@ -84,18 +98,24 @@ static bool print_benefits(const cli *c, const json_t *scenario) {
                                            {.name = "gain it", .right = true},
                                            {.name = "lose it", .right = true},
                                            {.name = "of holders", .right = true}};
-    char name[512];
-    const json_t *benefit;
+    char name[512], buffer[MONEY_TEXT];
+    const json_t *benefit, *total = json_object_get(scenario, "total");
     size_t n;
-    if (json_array_size(json_object_get(scenario, "benefits")) == 0) return true;
+    if (!changes(total)) {
+        printf("nobody gains or loses a benefit (%s have one)\n", count_text(number(total, "before"), buffer));
+        return true;
+    }
     sheet *t = sheet_create(columns, sizeof columns / sizeof columns[0], c->color);
     json_array_foreach(json_object_get(scenario, "benefits"), n, benefit) {
+        const json_t *counts = json_object_get(benefit, "total");
+        if (!changes(counts)) continue;
         both_names(benefit, "id", name, sizeof name);
-        benefit_row(t, name, json_object_get(benefit, "total"));
+        benefit_row(t, name, counts);
     }
-    benefit_row(t, "any benefit", json_object_get(scenario, "total"));
+    benefit_row(t, "any benefit", total);
     bool printed = sheet_print(t);
     sheet_destroy(&t);
+    print_unchanged(scenario);
     return printed;
 }
 
@@ -186,8 +206,7 @@ static void group_rows(sheet *t, const json_t *scenario, const json_t *group, co
     group_row(t, name, "any", group, true);
     json_array_foreach(json_object_get(scenario, "benefits"), n, benefit) {
         const json_t *counts = group_named(groups_of(benefit, by), text(group, "group"));
-        if (number(counts, "gained") != 0 || number(counts, "lost") != 0)
-            group_row(t, "", text(benefit, "id"), counts, false);
+        if (changes(counts)) group_row(t, "", text(benefit, "id"), counts, false);
     }
 }
 
@@ -265,6 +284,34 @@ static void guarantee_row(sheet *t, const char *group, const char *name, const j
     sheet_cell(t, money ? growth_text(before, after, buffer) : "");
 }
 
+typedef struct measure {
+    const char *key, *name;
+    bool money;
+} measure;
+static const measure MEASURES[] = {
+    {"covered", "covered by the program", false},
+    {"exempt", "exempt from the guarantee", false},
+    {"suspended", "suspended", false},
+    {"short", "lodged less than required", false},
+    {"required", "required", true},
+    {"limit", "quota limit", true},
+    {"available", "available", true},
+};
+enum { MEASURE_COUNT = sizeof MEASURES / sizeof MEASURES[0] };
+
+static bool moves(const json_t *g, const measure *m) {
+    char before[40], after[40];
+    snprintf(before, sizeof before, "%s_before%s", m->key, m->money ? "_fen" : "");
+    snprintf(after, sizeof after, "%s_after%s", m->key, m->money ? "_fen" : "");
+    return number(g, before) != number(g, after);
+}
+
+static bool any_moves(const json_t *g) {
+    for (unsigned m = 0; m < MEASURE_COUNT; m++)
+        if (moves(g, &MEASURES[m])) return true;
+    return false;
+}
+
 static bool print_guarantee_total(const cli *c, const json_t *g) {
     static const sheet_column columns[] = {{.name = "accounts"},
                                            {.name = "now", .right = true},
@@ -272,18 +319,14 @@ static bool print_guarantee_total(const cli *c, const json_t *g) {
                                            {.name = "change", .right = true},
                                            {.name = "", .right = true}};
     sheet *t = sheet_create(columns, sizeof columns / sizeof columns[0], c->color);
-    guarantee_row(t, NULL, "covered by the program", g, "covered", false);
-    guarantee_row(t, NULL, "exempt from the guarantee", g, "exempt", false);
-    guarantee_row(t, NULL, "suspended", g, "suspended", false);
-    guarantee_row(t, NULL, "lodged less than required", g, "short", false);
-    guarantee_row(t, NULL, "required", g, "required", true);
-    guarantee_row(t, NULL, "quota limit", g, "limit", true);
-    guarantee_row(t, NULL, "available", g, "available", true);
+    for (unsigned m = 0; m < MEASURE_COUNT; m++)
+        guarantee_row(t, NULL, MEASURES[m].name, g, MEASURES[m].key, MEASURES[m].money);
     bool printed = sheet_print(t);
     sheet_destroy(&t);
     return printed;
 }
 
+/* What moves, of groups in which something does. */
 static bool print_guarantee_groups(const cli *c, const json_t *guarantee, const char *by) {
     const sheet_column columns[] = {{.name = by},
                                     {.name = ""},
@@ -294,16 +337,20 @@ static bool print_guarantee_groups(const cli *c, const json_t *guarantee, const 
     const json_t *group;
     size_t n;
     char name[256];
-    if (json_array_size(groups_of(guarantee, by)) == 0) return true;
     sheet *t = sheet_create(columns, sizeof columns / sizeof columns[0], c->color);
     json_array_foreach(groups_of(guarantee, by), n, group) {
         group_name(group, name, sizeof name);
-        guarantee_row(t, name, "required", group, "required", true);
-        guarantee_row(t, "", "quota limit", group, "limit", true);
-        guarantee_row(t, "", "lodged less", group, "short", false);
+        for (unsigned m = 0; m < MEASURE_COUNT; m++) {
+            if (!moves(group, &MEASURES[m])) continue;
+            guarantee_row(t, name, MEASURES[m].name, group, MEASURES[m].key, MEASURES[m].money);
+            name[0] = '\0';
+        }
     }
-    putchar('\n');
-    bool printed = sheet_print(t);
+    bool printed = t != NULL;
+    if (sheet_rows(t) > 0) {
+        putchar('\n');
+        printed = sheet_print(t);
+    }
     sheet_destroy(&t);
     return printed;
 }
@@ -313,9 +360,11 @@ static bool print_guarantee_groups(const cli *c, const json_t *guarantee, const 
 static void print_head(const cli *c, const json_t *r) {
     char buffer[MONEY_TEXT], up[MONEY_TEXT], down[MONEY_TEXT];
     const json_t *active = json_object_get(r, "active"), *candidate = json_object_get(r, "candidate");
-    printf("%s%s%s subjects as of %s: active policy version %" PRId64 " beside the candidate (hash %.12s); %.2f s\n",
+    double seconds = json_number_value(json_object_get(r, "seconds"));
+    printf("%s%s%s subjects as of %s: active policy version %" PRId64 " beside the candidate (hash %.12s); %.*f %s\n",
            cli_paint(c, "1"), count_text(number(r, "population"), buffer), cli_paint(c, "0"), text(r, "day"),
-           number(active, "version"), text(candidate, "hash"), json_number_value(json_object_get(r, "seconds")));
+           number(active, "version"), text(candidate, "hash"), seconds < 1 ? 0 : 1,
+           seconds < 1 ? seconds * 1000 : seconds, seconds < 1 ? "ms" : "s");
     if (json_is_true(json_object_get(r, "derived_again")))
         printf(
             "the candidate's credit rules differ, so everybody was evaluated anew: composite grades rise for %s, fall "
@@ -329,7 +378,7 @@ static void print_head(const cli *c, const json_t *r) {
 static bool print_scenario(const cli *c, const json_t *scenario, const char *by) {
     char buffer[MONEY_TEXT];
     const json_t *total = json_object_get(scenario, "total");
-    printf("\n%s%s %s%s: %s subjects\n", cli_paint(c, "1"), text(scenario, "scenario"), text(scenario, "title"),
+    printf("\n%s%s %s%s: %s subjects covered\n", cli_paint(c, "1"), text(scenario, "scenario"), text(scenario, "title"),
            cli_paint(c, "0"), count_text(number(total, "subjects"), buffer));
     bool printed = print_benefits(c, scenario);
     print_amounts(total);
@@ -344,6 +393,7 @@ static bool print_guarantee(const cli *c, const json_t *guarantee, const char *b
     printf("\n%sguarantee program %s%s: %s accounts\n", cli_paint(c, "1"), text(guarantee, "program"),
            cli_paint(c, "0"), count_text(number(total, "accounts"), buffer));
     bool printed = print_guarantee_total(c, total);
+    if (!any_moves(total)) puts("no total changes");
     return (by == NULL || print_guarantee_groups(c, guarantee, by)) && printed;
 }
 

@@ -30,7 +30,8 @@
     "     \"by\": " LOAN_GROUPS ","                                                                                    \
     "     \"lost_samples\": [{\"subject\": \"id:530000********0011\","                                                 \
     "       \"before\": {\"outcome\": \"granted\", \"amount_fen\": 30000000},"                                         \
-    "       \"after\": {\"outcome\": \"review\", \"amount_fen\": 0}}]}]}],"                                            \
+    "       \"after\": {\"outcome\": \"review\", \"amount_fen\": 0}}]},"                                               \
+    "     {\"code\": 1, \"id\": \"fast_track\", \"total\": {\"before\": 9, \"after\": 9}}]}],"                         \
     " \"guarantees\": [{\"program\": \"power\","                                                                       \
     "   \"total\": {\"accounts\": 7, \"covered_before\": 7, \"covered_after\": 6, \"required_before_fen\": 1000,"      \
     "     \"required_after_fen\": 1500, \"limit_before_fen\": 100, \"limit_after_fen\": 100}, \"by\": {}}]}"
@@ -77,8 +78,8 @@ static bool has_line(const char *const *words) {
 
 Test(impact_view, who_wins_and_who_loses) {
     show(RESULT, "division");
-    EXPECT_LINE("1,234,567 subjects as of 2026-07-01", "version 3", "0123456789ab)", "0.45 s");
-    EXPECT_LINE("loan 信易贷", "1,000 subjects");
+    EXPECT_LINE("1,234,567 subjects as of 2026-07-01", "version 3", "0123456789ab)", "451 ms");
+    EXPECT_LINE("loan 信易贷", "1,000 subjects covered");
     EXPECT_LINE("pre_approval  预授信", "400", "360", "10", "50", "12.5%");
     EXPECT_LINE("any benefit", "400", "360", "10", "50", "12.5%");
     EXPECT_LINE("amounts: ¥10,000.00 now, ¥8,000.00 then (-¥2,000.00, -20.0%)");
@@ -92,8 +93,10 @@ Test(impact_view, who_wins_and_who_loses) {
     EXPECT_LINE("guarantee program power", "7 accounts");
     EXPECT_LINE("covered by the program", "7", "6", "-1");
     EXPECT_LINE("required", "¥10.00", "¥15.00", "+¥5.00", "+50.0%");
+    EXPECT_LINE("the same holders: fast_track");
     cr_expect_null(strstr(shown, "evaluated anew"));
     cr_expect_null(strstr(shown, "meanwhile"));
+    cr_expect_null(strstr(shown, "no total changes"));
 }
 
 Test(impact_view, groups_only_if_asked_for) {
@@ -109,8 +112,11 @@ Test(impact_view, nothing_differs) {
 
 Test(impact_view, other_credit_rules_and_reports_meanwhile) {
     show("{\"population\": 5, \"derived_again\": true, \"composite_up\": 1200, \"composite_down\": 7, \"newer\": 3,"
-         " \"scenarios\": [{\"scenario\": \"x\", \"total\": {\"subjects\": 2, \"outcomes\": [[0], [0, 2]]}}]}",
-         NULL);
+         " \"scenarios\": [{\"scenario\": \"x\", \"total\": {\"subjects\": 2, \"outcomes\": [[0], [0, 2]]}}],"
+         " \"guarantees\": [{\"program\": \"power\", \"total\": {\"accounts\": 3}}]}",
+         "kind");
+    EXPECT_LINE("nobody gains or loses a benefit (0 have one)");
+    EXPECT_LINE("no total changes");
     EXPECT_LINE("evaluated anew", "rise for 1,200, fall for 7");
     EXPECT_LINE("of 3 subjects");
     EXPECT_LINE("no outcome changes (2 subjects)");
