@@ -6,7 +6,8 @@
  * longer copy takes its place and the old one is freed when all readers have passed.
  *
  * Invariants: places 1 … count hold a dossier; each subject has one place, for ever; index load at most one half.
- * Cost: 64 bytes an item, 32 a dossier, 8 a place, 2 for its day, 8 to 16 in the index; capacity is what is needed. */
+ * Cost: 64 bytes an item, 32 a dossier, 8 a place, 2 for its day, 16 to 32 in the index; capacity is what is needed.
+ * The index keeps hashes, so that doubling it looks at no dossier. */
 #include "engine/dossier.h"
 
 #include "base/check.h"
@@ -178,13 +179,18 @@ status item_decode(const uint8_t from[ITEM_IMAGE], item *i) {
 
 typedef _Atomic(dossier *) place;
 
+typedef struct index_slot {
+    uint32_t side; /* 0 free */
+    uint32_t hash;
+} index_slot;
+
 struct dossiers {
     uint64_t seed;
     place *places; /* [0] is not used */
     uint32_t count, room;
-    uint16_t *due;   /* by place */
-    uint32_t *index; /* place, 0 free; linear probing */
-    uint32_t mask;   /* of the index */
+    uint16_t *due;     /* by place */
+    index_slot *index; /* linear probing */
+    uint32_t mask;     /* of the index */
     size_t items, bytes;
 };
 
@@ -222,21 +228,24 @@ static dossier *own(const dossiers *d, uint32_t side) {
     return atomic_load_explicit(&d->places[side], memory_order_relaxed);
 }
 
-static uint32_t home(const dossiers *d, const subject_id *subject) {
-    return (uint32_t)XXH3_64bits_withSeed(subject, sizeof *subject, d->seed) & d->mask;
+static uint32_t hash_of(const dossiers *d, const subject_id *subject) {
+    return (uint32_t)XXH3_64bits_withSeed(subject, sizeof *subject, d->seed);
 }
 
 uint32_t dossiers_find(const dossiers *d, const subject_id *subject) {
     if (d->count == 0) return 0;
-    for (uint32_t slot = home(d, subject); d->index[slot] != 0; slot = (slot + 1) & d->mask)
-        if (memcmp(&own(d, d->index[slot])->subject, subject, sizeof *subject) == 0) return d->index[slot];
+    uint32_t hash = hash_of(d, subject);
+    for (uint32_t at = hash & d->mask; d->index[at].side != 0; at = (at + 1) & d->mask) {
+        const index_slot *slot = &d->index[at];
+        if (slot->hash == hash && subject_equal(&own(d, slot->side)->subject, subject)) return slot->side;
+    }
     return 0;
 }
 
-static void enter(dossiers *d, uint32_t side) {
-    uint32_t slot = home(d, &own(d, side)->subject);
-    while (d->index[slot] != 0) slot = (slot + 1) & d->mask;
-    d->index[slot] = side;
+static void enter(index_slot *index, uint32_t mask, index_slot entry) {
+    uint32_t at = entry.hash & mask;
+    while (index[at].side != 0) at = (at + 1) & mask;
+    index[at] = entry;
 }
 
 status dossiers_reserve(dossiers *d, uint32_t more) {
@@ -245,7 +254,7 @@ status dossiers_reserve(dossiers *d, uint32_t more) {
     if (wanted <= d->room) return STATUS_OK;
     uint32_t slots = d->room == 0 ? FIRST_INDEX : d->room * 2;
     while (slots / 2 < wanted) slots *= 2;
-    uint32_t *index = arena_calloc(slots, sizeof *index);
+    index_slot *index = arena_calloc(slots, sizeof *index);
     uint16_t *due = arena_calloc((size_t)slots / 2 + 1, sizeof *due);
     if (index == NULL || due == NULL) {
         free(index);
@@ -253,13 +262,14 @@ status dossiers_reserve(dossiers *d, uint32_t more) {
         return STATUS_NO_MEMORY;
     }
     if (d->due != NULL) memcpy(due, d->due, ((size_t)d->count + 1) * sizeof *due);
+    for (uint32_t i = 0; d->room != 0 && i <= d->mask; i++)
+        if (d->index[i].side != 0) enter(index, slots - 1, d->index[i]);
     free(d->due);
     free(d->index);
     d->due = due;
     d->index = index;
     d->mask = slots - 1;
     d->room = slots / 2;
-    for (uint32_t i = 1; i <= d->count; i++) enter(d, i);
     return STATUS_OK;
 }
 
@@ -274,7 +284,7 @@ uint32_t dossiers_publish(dossiers *d, dossier *next) {
         side = ++d->count;
         atomic_store_explicit(&d->places[side], next, memory_order_release);
         d->due[side] = 0;
-        enter(d, side);
+        enter(d->index, d->mask, (index_slot){side, hash_of(d, &next->subject)});
         return side;
     }
     dossier *old = own(d, side);

@@ -211,7 +211,9 @@ status txn_put(txn *t, const profile_put *put, uint32_t *version) {
     *version = profile_version(&before);
     code = check_expectations(put, known, *version);
     if (code != STATUS_OK || (known && put->mask == 0)) return code;
-    bool base_only = (source_of(put) == 0 || put->mask == 0) && txn_dossier(t, id, hash) == NULL;
+    /* the profile tells without a look into the table of dossiers, unless its dossier is of this group */
+    bool none = before.side == 0 && overlay_find(&t->dossiers, hash, id) == NULL;
+    bool base_only = none && (source_of(put) == 0 || put->mask == 0);
     if (base_only) return put_plain(t, put, &before, hash, known, version);
     profile merged = before;
     profile_merge(&merged, &put->fields, put->mask);
