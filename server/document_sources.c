@@ -27,18 +27,21 @@ static json_t *claim_object(const origin *o, const item *claim) {
     return made;
 }
 
-/* Each other source's newest claim, newest first; a source that withdrew its claim says nothing any longer. */
+/* What each other source says: of several claims the one with the latest day, then the one that arrived last; a source
+ * that has withdrawn its claim says nothing any longer. */
 static json_t *losing_claims(const origin *o, int32_t winner) {
-    bool heard[LIMIT_SOURCES + 1] = {false};
+    const item *said[LIMIT_SOURCES + 1] = {NULL};
     json_t *list = json_array();
-    if (winner >= 0) heard[o->d->items[winner].source] = true;
-    for (uint32_t i = o->d != NULL ? o->d->count : 0; i > 0; i--) {
-        const item *it = &o->d->items[i - 1];
-        if (it->kind != ITEM_CLAIM || it->source > LIMIT_SOURCES || heard[it->source]) continue;
+    for (uint32_t i = 0; o->d != NULL && i < o->d->count; i++) {
+        const item *it = &o->d->items[i];
+        if (it->kind != ITEM_CLAIM || it->source > LIMIT_SOURCES) continue;
         if ((it->claim.mask >> o->field->number & 1) == 0) continue;
-        heard[it->source] = true;
-        if (claimed_value(o, it) == PROFILE_MISSING) continue;
-        if (json_array_append_new(list, claim_object(o, it)) != 0) {
+        if (said[it->source] == NULL || it->day >= said[it->source]->day) said[it->source] = it;
+    }
+    if (winner >= 0) said[o->d->items[winner].source] = NULL;
+    for (unsigned n = 0; n <= LIMIT_SOURCES; n++) {
+        if (said[n] == NULL || claimed_value(o, said[n]) == PROFILE_MISSING) continue;
+        if (json_array_append_new(list, claim_object(o, said[n])) != 0) {
             json_decref(list);
             return NULL;
         }

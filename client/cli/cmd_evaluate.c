@@ -5,6 +5,7 @@
 #include "client/cli/money.h"
 #include "client/cli/option.h"
 #include "client/cli/progress.h"
+#include "client/cli/scorecard_view.h"
 #include "client/cli/view.h"
 
 #include <errno.h>
@@ -20,10 +21,13 @@
 const char help_evaluate[] =
     "usage: xinyi evaluate --scenario NAME ID... [--purpose NAME] [--csv]\n"
     "       xinyi evaluate --scenario NAME --file FILE [--csv]\n"
+    "       xinyi evaluate --scorecard ID...\n"
     "\n"
     "Decides a scenario: loan, travel, power, approval, volunteer, or another that the policies define.\n"
     "  --file FILE      ids, one a line; - is standard input\n"
     "  --csv            CSV on standard output; --json prints one object a line\n"
+    "  --receipts       instead of the decisions, receipts with which xinyi replay makes them again: subject, receipt\n"
+    "  --scorecard      how the composite score and grade came about: each line with its value and its share\n"
     "  --purpose NAME   what the query is for; default: the one the scenario's policy names. One of\n"
     "                  " PURPOSES_1 "\n"
     "                  " PURPOSES_2 "\n"
@@ -34,6 +38,8 @@ const char help_evaluate[] =
     "\n"
     "  xinyi evaluate --scenario loan uscc:91530000MA00TTT099\n"
     "  xinyi evaluate --scenario loan --file ids.txt --csv > decisions.csv\n"
+    "  xinyi evaluate --scorecard uscc:91530000MA00TTT099\n"
+    "  xinyi evaluate --scenario loan --file ids.txt --receipts > receipts.txt\n"
     "  cut -d, -f1 province.csv | xinyi evaluate --scenario travel --file - --json\n";
 
 #define CHUNK 16384
@@ -45,7 +51,8 @@ typedef struct evaluation {
     cli *c;
     catalog names;
     unsigned scenario, purpose;
-    bool csv;
+    bool csv, receipts;
+    xinyi_receipt *made; /* instead of decisions */
     xinyi_subject *subjects;
     xinyi_decision *decisions;
     size_t count; /* subjects waiting */
@@ -174,8 +181,45 @@ static bool print_decision(evaluation *e, const xinyi_subject *who, const xinyi_
 }
 
 /* Decides and prints what has gathered. 0 or an exit code after a message. */
+/* One line a subject: what went wrong goes to stderr, or with --csv and --json into the line. */
+static void print_receipt(evaluation *e, const xinyi_subject *subject, const xinyi_receipt *r) {
+    char text[SUBJECT_TEXT], word[XINYI_RECEIPT_TEXT] = "";
+    cli_subject_text(subject, text);
+    if (r->status == 0) xinyi_receipt_format(r, word);
+    if (e->c->json) {
+        jout *o = &e->c->out;
+        jout_object(o, NULL);
+        jout_string(o, "subject", text);
+        jout_string(o, "status", xinyi_status_name(r->status));
+        jout_string(o, "receipt", r->status == 0 ? word : NULL);
+        jout_end(o);
+        jout_line(o);
+    } else if (e->csv) {
+        printf("%s,%s,%s\n", text, xinyi_status_name(r->status), word);
+    } else if (r->status == 0) {
+        printf("%s %s\n", text, word);
+    } else {
+        cli_error(e->c, "%s: %s", text, xinyi_status_text(r->status));
+    }
+}
+
+static int flush_receipts(evaluation *e) {
+    int code = xinyi_receipts(e->c->x, e->scenario, e->purpose, e->subjects, e->count, e->made);
+    if (code != 0) return cli_failed(e->c, code);
+    for (size_t i = 0; i < e->count; i++) {
+        if (e->made[i].status == 0)
+            e->done++;
+        else
+            e->failed++;
+        print_receipt(e, &e->subjects[i], &e->made[i]);
+    }
+    e->count = 0;
+    return 0;
+}
+
 static int flush(evaluation *e) {
     if (e->count == 0) return 0;
+    if (e->receipts) return flush_receipts(e);
     int code = xinyi_decide(e->c->x, e->scenario, e->purpose, e->subjects, e->count, e->decisions);
     if (code != 0) return cli_failed(e->c, code);
     for (size_t i = 0; i < e->count; i++) {
@@ -290,7 +334,7 @@ static int evaluate_arguments(evaluation *e, int count, char **texts) {
             memcpy(e->subjects[e->count++].bytes, id.bytes, sizeof id.bytes);
     }
     if (code != 0) return code;
-    if (e->one && !e->c->json && !e->csv) return evaluate_one(e);
+    if (e->one && !e->c->json && !e->csv && !e->receipts) return evaluate_one(e);
     code = flush(e);
     return code != 0 ? code : cli_exit_of_many(e->done, e->failed);
 }
@@ -300,23 +344,44 @@ static int evaluate(evaluation *e, const char *file, int count, char **texts) {
     if (count > CHUNK) return cli_usage(e->c, "more than %d ids: use --file", CHUNK);
     e->subjects = calloc(room, sizeof *e->subjects);
     e->decisions = calloc(room, sizeof *e->decisions);
-    if (e->subjects == NULL || e->decisions == NULL) return cli_no_memory(e->c);
-    if (e->csv) puts("subject,status,outcome,tier,benefits,amount_fen,percent_bp,rate_bp,data_day,policy_version");
+    if (e->receipts) e->made = calloc(room, sizeof *e->made);
+    if (e->subjects == NULL || e->decisions == NULL || (e->receipts && e->made == NULL)) return cli_no_memory(e->c);
+    if (e->csv && e->receipts)
+        puts("subject,status,receipt");
+    else if (e->csv)
+        puts("subject,status,outcome,tier,benefits,amount_fen,percent_bp,rate_bp,data_day,policy_version");
     int code = file != NULL ? evaluate_file(e, file) : evaluate_arguments(e, count, texts);
     if (!print_page(e) && code == 0) code = cli_no_memory(e->c);
     return code;
 }
 
+static int show_scorecards(cli *c, const char *purpose_text, int count, char **texts) {
+    xinyi_subject *subjects = NULL;
+    unsigned asked_for;
+    int code = cli_purpose(c, purpose_text, PURPOSE_DATA_MAINTENANCE, &asked_for);
+    if (code == 0) code = cli_subjects(c, count, texts, &subjects);
+    if (code == 0) code = cli_connect(c);
+    if (code == 0) code = scorecard_view(c, asked_for, subjects, (size_t)count);
+    free(subjects);
+    return code;
+}
+
 int command_evaluate(cli *c, int argc, char **argv) {
     evaluation e = {.c = c};
+    bool scorecard = false;
     const char *scenario = NULL, *file = NULL, *purpose_text = NULL;
     const option_spec specs[] = {{"scenario", NULL, &scenario},
                                  {"file", NULL, &file},
                                  {"purpose", NULL, &purpose_text},
                                  {"csv", &e.csv, NULL},
+                                 {"receipts", &e.receipts, NULL},
+                                 {"scorecard", &scorecard, NULL},
                                  OPTION_END};
     int first, code = option_parse(c, argc, argv, specs, &first);
     if (code != 0) return code;
+    if (scorecard && (scenario != NULL || file != NULL || e.csv || e.receipts))
+        return cli_usage(c, "--scorecard takes subjects and nothing else: a composite score is of no scenario");
+    if (scorecard) return show_scorecards(c, purpose_text, argc - first, argv + first);
     if (scenario == NULL)
         return cli_usage(c, "which scenario? Give --scenario loan, travel, power, approval or volunteer");
     if (file == NULL && first == argc) return cli_usage(c, "which subject? Give ids, or --file FILE");
@@ -332,6 +397,7 @@ int command_evaluate(cli *c, int argc, char **argv) {
     if (code == 0) code = evaluate(&e, file, argc - first, argv + first);
     free(e.subjects);
     free(e.decisions);
+    free(e.made);
     catalog_deinit(&e.names);
     return code;
 }

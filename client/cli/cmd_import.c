@@ -7,6 +7,7 @@
 #include "client/cli/option.h"
 #include "client/cli/output.h"
 #include "client/cli/progress.h"
+#include "client/cli/rulebook.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 const char help_import[] =
-    "usage: xinyi import FILE [--rejects FILE] [--batch N] [--dry-run]\n"
+    "usage: xinyi import FILE [--source S] [--rejects FILE] [--batch N] [--dry-run]\n"
     "\n"
     "Loads a CSV file (UTF-8, with a header; - is standard input): a column subject, any profile fields (xinyi "
     "fields),\n"
@@ -29,6 +30,9 @@ const char help_import[] =
     "takes\n"
     "  an instrument away or changes one: xinyi quota withdraw ID --instrument N (deposit_fen is 1, bond_fen 2), then\n"
     "  import again.\n"
+    "  --source S       whose data it is: number or id (xinyi sources); default 0, the province's own platform. Of "
+    "several\n"
+    "                   sources the rules decide whose value counts; - withdraws what the source said of a field\n"
     "  --rejects FILE   lines that are refused, with the reason: FILE.rejects, of standard input stdin.rejects;\n"
     "                   the rest goes in (exit status 4)\n"
     "  --batch N        rows of one request (1024)\n"
@@ -38,6 +42,7 @@ const char help_import[] =
     "if none is.\n"
     "\n"
     "  xinyi import province.csv\n"
+    "  xinyi import tax.csv --source tax_bureau\n"
     "  zcat province.csv.gz | xinyi import - --rejects bad.csv\n";
 
 #define BATCH_DEFAULT 1024
@@ -45,7 +50,8 @@ static const char rejects_header[] = "line,reason,original\n";
 
 typedef struct job {
     cli *c;
-    const char *path; /* as given */
+    const char *path;   /* as given */
+    const char *source; /* as given, NULL: the base */
     char rejects[4096];
     bool own_name; /* of rejects: ours by convention */
     size_t batch;
@@ -156,14 +162,25 @@ static void summary_text(const job *j, const importer_totals *t, double seconds)
     if (importer_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
 }
 
+static int find_source(job *j, unsigned *number) {
+    rulebook book = {0};
+    *number = 0;
+    int code = j->source == NULL ? 0 : rulebook_code(j->c, &book, RULEBOOK_SOURCES, j->source, number);
+    rulebook_deinit(&book);
+    return code;
+}
+
 static int run(job *j) {
+    unsigned source = 0;
     int code = open_file(j);
     if (code != 0 || (code = read_header(j)) != 0) return code;
     if (!j->dry_run && (code = cli_connect(j->c)) != 0) return code;
     if (!j->dry_run && j->batch > xinyi_max_entries(j->c->x)) j->batch = xinyi_max_entries(j->c->x);
+    if (!j->dry_run && (code = find_source(j, &source)) != 0) return code;
     remove_stale_rejects(j);
     j->work = importer_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
     if (j->work == NULL) return cli_no_memory(j->c);
+    importer_set_source(j->work, source);
     code = read_rows(j);
     int kept = importer_keep_rejects(j->work);
     if (code == 0) code = kept;
@@ -182,8 +199,11 @@ int command_import(cli *c, int argc, char **argv) {
     const char *rejects = NULL, *batch = NULL;
     job *j = calloc(1, sizeof *j);
     if (j == NULL) return cli_no_memory(c);
-    const option_spec specs[] = {
-        {"rejects", NULL, &rejects}, {"batch", NULL, &batch}, {"dry-run", &j->dry_run, NULL}, OPTION_END};
+    const option_spec specs[] = {{"source", NULL, &j->source},
+                                 {"rejects", NULL, &rejects},
+                                 {"batch", NULL, &batch},
+                                 {"dry-run", &j->dry_run, NULL},
+                                 OPTION_END};
     int64_t rows = BATCH_DEFAULT;
     int first, code = option_parse(c, argc, argv, specs, &first);
     j->c = c;

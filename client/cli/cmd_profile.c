@@ -5,6 +5,7 @@
 #include "client/cli/convert.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/rulebook.h"
 #include "client/cli/suggest.h"
 #include "client/cli/view.h"
 
@@ -81,13 +82,17 @@ done:
 /* ------------------------------------------------------------------ set */
 
 const char help_set[] =
-    "usage: xinyi set ID FIELD=VALUE... [--create] [--if-version N]\n"
+    "usage: xinyi set ID FIELD=VALUE... [--create] [--if-version N] [--source S]\n"
     "\n"
     "Changes fields of a profile; all others stay as they are. FIELD=- clears a field. Durable when it returns.\n"
     "  --create         make the subject if it is not known (otherwise that is an error)\n"
     "  --if-version N   only if the profile still has this version; 0: only if the subject is not known\n"
+    "  --source S       who says so: number or id (xinyi sources); default 0, the province's own platform. Then "
+    "FIELD=-\n"
+    "                   withdraws what this source said\n"
     "\n"
     "  xinyi set uscc:91530000MA00TTT099 tax_grade=A public_grade=优\n"
+    "  xinyi set uscc:91530000MA00TTT099 tax_grade=B --source tax_bureau\n"
     "  xinyi set id:530000199001010011 consent_loan=true --create\n"
     "  xinyi fields                                       the fields and their domains\n";
 
@@ -153,8 +158,11 @@ static int set_send(cli *c, const xinyi_subject *subject, const xinyi_put_entry 
 
 int command_set(cli *c, int argc, char **argv) {
     bool create = false;
-    const char *if_version = NULL;
-    const option_spec specs[] = {{"create", &create, NULL}, {"if-version", NULL, &if_version}, OPTION_END};
+    const char *if_version = NULL, *source = NULL;
+    const option_spec specs[] = {
+        {"create", &create, NULL}, {"if-version", NULL, &if_version}, {"source", NULL, &source}, OPTION_END};
+    rulebook book = {0};
+    unsigned number = 0;
     xinyi_subject subject;
     xinyi_put_entry entry = {0};
     profile p;
@@ -176,7 +184,10 @@ int command_set(cli *c, int argc, char **argv) {
         entry.expected_version = (uint32_t)version;
     }
     convert_to_client(&p, &entry.profile);
-    if ((code = cli_connect(c)) != 0) return code;
+    if (source != NULL) code = rulebook_code(c, &book, RULEBOOK_SOURCES, source, &number);
+    rulebook_deinit(&book);
+    entry.flags |= XINYI_PUT_SOURCE(number);
+    if (code != 0 || (code = cli_connect(c)) != 0) return code;
     return set_send(c, &subject, &entry);
 }
 

@@ -330,6 +330,10 @@ importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_ru
     return i;
 }
 
+void importer_set_source(importer *i, unsigned source) {
+    for (size_t k = 0; k < WINDOW + 1; k++) i->ring[k].flags = XINYI_PUT_SOURCE(source);
+}
+
 void importer_destroy(importer **i) {
     if (i == NULL || *i == NULL) return;
     for (size_t k = 0; k < WINDOW + 1; k++) importer_batch_deinit(&(*i)->ring[k]);

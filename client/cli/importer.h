@@ -31,6 +31,8 @@ typedef struct importer_totals {
  * rejects_path (output.h) is opened when the first reject is written. NULL without memory. */
 importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_run, const char *rejects_path);
 void importer_destroy(importer **i); /* accepts NULL */
+/* Before the first record: profiles are written as this source's claims. */
+void importer_set_source(importer *i, unsigned source);
 
 /* Adds a record, good or bad; sends when a batch is full. 0, or an exit code after a message. */
 int importer_record(importer *i, const csv_record *record);

@@ -228,7 +228,7 @@ bool importer_batch_add(importer_batch *b, const csv_record *record, const colum
     r->has_put = row->mask != 0 || !r->has_account;
     xinyi_put_entry *put = &b->puts[b->put_count];
     put->mask = row->mask;
-    put->flags = 0;
+    put->flags = b->flags;
     put->expected_version = 0;
     convert_to_client(&row->fields, &put->profile);
     if (r->has_put) b->put_row[b->put_count++] = (uint32_t)(b->row_count - 1);

@@ -23,6 +23,7 @@ typedef struct importer_batch {
     uint16_t *operation_refused; /* with which status; 0: not */
     size_t row_count, put_count, operation_count, operation_room;
     size_t capacity; /* rows */
+    uint32_t flags;  /* of every put: the source */
     buf raw, reasons;
     size_t read_reasons; /* reasons.size before any answer: what reading rejected */
     unsigned pending;    /* requests without an answer */

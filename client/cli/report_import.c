@@ -24,9 +24,12 @@
 #define BATCH LIMIT_ENTRIES_MAX
 #define AGAIN_MS_MAX 30000 /* how long a server that refuses for now is asked again */
 
+/* A row of the batch, good or bad: rejects are told in the file's order. */
 typedef struct line_kept {
     uint64_t line;
     size_t raw, raw_length; /* in job.raw */
+    size_t reason;          /* in job.raw: why it was not sent */
+    bool sent;
 } line_kept;
 
 typedef struct job {
@@ -44,7 +47,7 @@ typedef struct job {
     xinyi_report_entry entries[BATCH];
     xinyi_report_reply replies[BATCH];
     line_kept lines[BATCH];
-    size_t count;
+    size_t count, line_count; /* of entries, of lines */
     buf raw;
     uint64_t rows, accepted, repeated, rejected, certain_line;
 } job;
@@ -86,17 +89,21 @@ static int send_batch(job *j) {
 
 static int finish_batch(job *j) {
     int code = j->dry_run || j->count == 0 ? 0 : send_batch(j);
-    for (size_t i = 0; i < j->count && code == 0; i++) {
+    size_t entry = 0;
+    for (size_t i = 0; i < j->line_count && code == 0; i++) {
         const line_kept *l = &j->lines[i];
-        unsigned answer = j->dry_run ? 0 : j->replies[i].status;
-        if (answer != 0)
-            code = reject(j, l->line, xinyi_status_text((int)answer), j->raw.data + l->raw, l->raw_length);
+        const xinyi_report_reply *r = &j->replies[entry];
+        unsigned answer = !l->sent || j->dry_run ? 0 : r->status;
+        if (!l->sent || answer != 0)
+            code = reject(j, l->line, l->sent ? xinyi_status_text((int)answer) : (const char *)j->raw.data + l->reason,
+                          j->raw.data + l->raw, l->raw_length);
         else
             j->accepted++;
-        if (answer == 0 && !j->dry_run && (j->replies[i].flags & XINYI_REPEATED) != 0) j->repeated++;
+        if (l->sent && answer == 0 && !j->dry_run && (r->flags & XINYI_REPEATED) != 0) j->repeated++;
+        entry += l->sent;
         j->certain_line = l->line;
     }
-    j->count = 0;
+    j->count = j->line_count = 0;
     buf_clear(&j->raw);
     progress_update(&j->bar, csv_reader_bytes(j->reader), j->rows, j->rejected);
     return code;
@@ -105,15 +112,21 @@ static int finish_batch(job *j) {
 static int add_row(job *j, const csv_record *row) {
     char why[512];
     xinyi_report_entry *e = &j->entries[j->count];
+    line_kept *l = &j->lines[j->line_count++];
     j->rows++;
-    if (!report_columns_parse(&j->columns, row, &j->book, j->c->today, e, why, sizeof why))
-        return reject(j, row->line, why, row->raw, row->raw_length);
-    e->source = j->source;
-    e->purpose = j->asked_for;
-    j->lines[j->count++] = (line_kept){row->line, j->raw.size, row->raw_length};
+    *l = (line_kept){.line = row->line, .raw = j->raw.size, .raw_length = row->raw_length};
     buf_append(&j->raw, row->raw, row->raw_length);
+    l->sent = report_columns_parse(&j->columns, row, &j->book, j->c->today, e, why, sizeof why);
+    if (l->sent) {
+        e->source = j->source;
+        e->purpose = j->asked_for;
+        j->count++;
+    } else {
+        l->reason = j->raw.size;
+        buf_append(&j->raw, why, strlen(why) + 1);
+    }
     if (j->raw.failed) return cli_no_memory(j->c);
-    return j->count == BATCH ? finish_batch(j) : 0;
+    return j->line_count == BATCH ? finish_batch(j) : 0;
 }
 
 static int read_rows(job *j) {
