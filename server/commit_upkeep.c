@@ -97,6 +97,7 @@ static void tell(committer *c) {
     upkeep *u = &c->upkeep;
     sweep_progress p;
     engine_sweep_progress(c->server->engine, &p);
+    if (p.everybody && p.total == 0) return; /* nobody is there yet */
     if (p.everybody && !u->told_everybody) {
         u->everybody_ns = clock_mono_ns();
         log_event(LOG_INFO, "evaluation_started", "subjects=%llu reason=\"the rules of credit have changed\"",

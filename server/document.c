@@ -70,6 +70,11 @@ json_t *document_hundredths(int64_t n) {
 
 json_t *document_optional(const char *text) { return text != NULL ? json_string(text) : json_null(); }
 
+static json_t *sweep_document(const sweep_progress *p) {
+    return json_pack("{s:b, s:I, s:I, s:I}", "everybody", (int)p->everybody, "done", (json_int_t)p->done, "total",
+                     (json_int_t)p->total, "changed", (json_int_t)p->changed);
+}
+
 char *document_info(const server *s, policy_moment at) {
     commit_snapshot snapshot;
     commit_get_snapshot(s->committer, &snapshot);
@@ -80,7 +85,7 @@ char *document_info(const server *s, policy_moment at) {
     char day[CLOCK_DATE_TEXT];
     return document_dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
-        "s:s}",
+        "s:s, s:o}",
         "server", SERVER_NAME, "version", SERVER_VERSION, "cluster", journal_cluster(s->journal), "listen", s->address,
         "subjects", (json_int_t)subjects, "accounts", (json_int_t)snapshot.engine.accounts.records, "operations",
         (json_int_t)snapshot.engine.operations, "open_reservations", (json_int_t)snapshot.engine.open_reservations,
@@ -91,7 +96,7 @@ char *document_info(const server *s, policy_moment at) {
         (json_int_t)disk.disk_bytes, "free_bytes", (json_int_t)disk.free_bytes, "uptime_s",
         (json_int_t)((clock_mono_ns() - s->started_ns) / 1000000000u), "threads", (json_int_t)s->worker_count,
         "connections", (json_int_t)atomic_load(&s->connections), "read_only", snapshot.read_only || disk.read_only,
-        "day", clock_format_day(at.day, day)));
+        "day", clock_format_day(at.day, day), "sweep", sweep_document(&snapshot.sweep)));
 }
 
 char *document_stats(const server *s) {

@@ -2,6 +2,7 @@
  * say; list asks the server what is active. */
 #include "client/cli/cmd_impact.h"
 #include "client/cli/cmd_policy_diff.h"
+#include "client/cli/cmd_policy_live.h"
 #include "client/cli/command.h"
 #include "client/cli/option.h"
 #include "client/cli/policy_texts.h"
@@ -18,14 +19,14 @@ const char help_policy[] =
     "       xinyi policy test DIR      the same, then run the examples inside the files\n"
     "       xinyi policy diff OLD NEW  what changed between two sets, in the words of the files\n"
     "       xinyi policy impact DIR    who would gain and who would lose what, before it is law\n"
-    "       xinyi policy list          what is active on the server\n"
-    "\n"
+    "       xinyi policy list [--history]\n"
+    "                                  what is active on the server\n" HELP_POLICY_LIVE_USAGE "\n"
     "DIR, OLD and NEW may be one file, too; OLD and NEW also the version of a set that the server keeps.\n"
     "Otherwise check, test and diff need no server: they say what it would say. Findings are file:line:column.\n"
-    "\n" HELP_IMPACT "\n"
+    "\n" HELP_POLICY_LIVE "\n" HELP_IMPACT "\n"
     "  xinyi policy check policy\n"
     "  xinyi policy test policy --json | jq 'select(.ok == false)'\n"
-    "  xinyi policy diff 3 policy\n" HELP_IMPACT_EXAMPLES;
+    "  xinyi policy diff 3 policy\n" HELP_POLICY_LIVE_EXAMPLES HELP_IMPACT_EXAMPLES;
 
 /* ------------------------------------------------------------------ check */
 
@@ -225,12 +226,14 @@ static int list_for_people(cli *c, const char *text) {
 }
 
 static int list(cli *c, int argc, char **argv) {
-    static const option_spec none[] = {OPTION_END};
+    bool history = false;
+    const option_spec specs[] = {{"history", &history, NULL}, OPTION_END};
     const char *text;
-    int first, code = option_parse(c, argc, argv, none, &first);
+    int first, code = option_parse(c, argc, argv, specs, &first);
     if (code != 0) return code;
     if (first < argc) return cli_usage(c, "takes no arguments, but got '%s'", argv[first]);
     if ((code = cli_connect(c)) != 0) return code;
+    if (history) return policy_history(c);
     if ((code = xinyi_policy_info(c->x, &text)) != 0) return cli_failed(c, code);
     if (!c->json) return list_for_people(c, text);
     jout_raw(&c->out, NULL, text);
@@ -238,34 +241,31 @@ static int list(cli *c, int argc, char **argv) {
     return CLI_EXIT_DONE;
 }
 
+static int check_files(cli *c, int argc, char **argv) { return with_files(c, argc, argv, check); }
+static int test_files(cli *c, int argc, char **argv) { return with_files(c, argc, argv, test); }
+
 int command_policy(cli *c, int argc, char **argv) {
+    static const struct {
+        const char *name, *title;
+        int (*run)(cli *c, int argc, char **argv);
+    } actions[] = {
+        {"check", "policy check", check_files},
+        {"test", "policy test", test_files},
+        {"diff", "policy diff", cmd_policy_diff},
+        {"impact", "policy impact", cmd_impact},
+        {"activate", "policy activate", cmd_policy_activate},
+        {"list", "policy list", list},
+        {"rollback", "policy rollback", cmd_policy_rollback},
+        {"shadow", "policy shadow", cmd_policy_shadow},
+    };
     char near[SUGGEST_TEXT];
-    if (argc < 2) return cli_usage(c, "check, test, diff, impact or list?");
-    if (strcmp(argv[1], "check") == 0) {
-        c->command = "policy check";
-        return with_files(c, argc - 1, argv + 1, check);
-    }
-    if (strcmp(argv[1], "test") == 0) {
-        c->command = "policy test";
-        return with_files(c, argc - 1, argv + 1, test);
-    }
-    if (strcmp(argv[1], "diff") == 0) {
-        c->command = "policy diff";
-        return cmd_policy_diff(c, argc - 1, argv + 1);
-    }
-    if (strcmp(argv[1], "impact") == 0) {
-        c->command = "policy impact";
-        return cmd_impact(c, argc - 1, argv + 1);
-    }
-    if (strcmp(argv[1], "list") == 0) {
-        c->command = "policy list";
-        return list(c, argc - 1, argv + 1);
-    }
+    if (argc < 2) return cli_usage(c, "check, test, diff, impact, activate, list, rollback or shadow?");
     suggest s = {.word = argv[1]};
-    suggest_offer(&s, "check");
-    suggest_offer(&s, "test");
-    suggest_offer(&s, "diff");
-    suggest_offer(&s, "impact");
-    suggest_offer(&s, "list");
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        suggest_offer(&s, actions[i].name);
+        if (strcmp(actions[i].name, argv[1]) != 0) continue;
+        c->command = actions[i].title;
+        return actions[i].run(c, argc - 1, argv + 1);
+    }
     return cli_usage(c, "unknown action '%s'%s", argv[1], suggest_text(&s, near));
 }

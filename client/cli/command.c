@@ -37,17 +37,27 @@ const char help_help[] = "usage: xinyi help [COMMAND [ACTION]]\n"
                          "  xinyi help import\n"
                          "  xinyi help quota reserve\n";
 
+/* As it is typed: report-use. */
+static const char *typed(size_t i, char buffer[32]) {
+    snprintf(buffer, 32, "%s", commands[i].name);
+    for (char *at = buffer; *at != '\0'; at++)
+        if (*at == '_') *at = '-';
+    return buffer;
+}
+
 static int find(const char *name) {
+    char known[32];
     for (size_t i = 0; i < COMMANDS; i++)
-        if (strcmp(commands[i].name, name) == 0) return (int)i;
+        if (strcmp(typed(i, known), name) == 0) return (int)i;
     return -1;
 }
 
 static void overview(FILE *to) {
+    char name[32];
     fputs("xinyi — client of the Xinyi credit evaluation engine\n\n"
           "usage: xinyi [OPTIONS] COMMAND ...\n\n",
           to);
-    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < COMMANDS; i++) fprintf(to, "  %-10s %s\n", typed(i, name), commands[i].summary);
     fprintf(to, "\n%s  --version            print the version\n\n%s\nxinyi help COMMAND tells more, with examples.\n",
             globals, exits);
 }
@@ -56,7 +66,8 @@ static int unknown_command(cli *c, const char *name) {
     char near[SUGGEST_TEXT];
     c->command = ""; /* so that the list of commands is pointed to */
     suggest s = {.word = name};
-    for (size_t i = 0; i < COMMANDS; i++) suggest_offer(&s, commands[i].name);
+    static char names[COMMANDS][32]; /* suggestions point to them */
+    for (size_t i = 0; i < COMMANDS; i++) suggest_offer(&s, typed(i, names[i]));
     return cli_usage(c, "unknown command '%s'%s", name, suggest_text(&s, near));
 }
 

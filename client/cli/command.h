@@ -5,7 +5,7 @@
 
 #include "client/cli/cli.h"
 
-/*  X(name, summary) in the order of "xinyi help" */
+/*  X(name, summary) in the order of "xinyi help"; a name is typed with - for _ */
 #define CLI_COMMANDS(X)                                                                                                \
     X(evaluate, "decide a scenario for one subject, for many, or for a file of them")                                  \
     X(explain, "why a decision comes out as it does")                                                                  \
@@ -21,7 +21,9 @@
     X(quota, "the guarantee quota: show, check, reserve, commit, release, settle, pledge, …")                          \
     X(import, "load profiles and accounts from CSV")                                                                   \
     X(export, "write profiles and accounts as CSV")                                                                    \
-    X(policy, "check, test and compare policy files; list what is active")                                             \
+    X(policy, "check, test, compare, activate policy sets; their impact, their history")                               \
+    X(effect, "what was granted and what was used, month by month")                                                    \
+    X(report_use, "report that a benefit was used")                                                                    \
     X(fields, "the schema of profile fields")                                                                          \
     X(info, "size, policy and state of the server")                                                                    \
     X(stats, "counters of the server")                                                                                 \

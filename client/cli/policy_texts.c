@@ -78,11 +78,47 @@ int policy_texts_read(const cli *c, const char *path, policy_texts *t) {
 
 /* ------------------------------------------------------------------ from the server */
 
-static int take_file(const cli *c, policy_texts *t, const json_t *file) {
+static json_t *command_answer(cli *c, const char *request, int *code) {
+    const char *answer = NULL;
+    json_error_t problem;
+    int result = xinyi_command(c->x, request, &answer);
+    if (result != 0) {
+        *code = cli_failed(c, result);
+        return NULL;
+    }
+    json_t *document = json_loads(answer, 0, &problem);
+    *code = document != NULL ? 0 : CLI_EXIT_REFUSED;
+    if (document == NULL) cli_error(c, "the server's answer cannot be read: %s", problem.text);
+    return document;
+}
+
+/* Large sets come without texts; each is asked for in parts, then. */
+static int take_parts(cli *c, const char *version, const char *name, buf *to) {
+    json_int_t offset = 0;
+    for (;;) {
+        int code;
+        json_t *asked = json_pack("{ss, sI, ss, sI}", "command", "policy_texts", "version",
+                                  (json_int_t)strtoll(version, NULL, 10), "file", name, "offset", offset);
+        char *request = asked != NULL ? json_dumps(asked, JSON_COMPACT) : NULL;
+        json_decref(asked);
+        if (request == NULL) return cli_no_memory(c);
+        json_t *part = command_answer(c, request, &code);
+        free(request);
+        if (part == NULL) return code;
+        const json_t *text = json_object_get(part, "text"), *next = json_object_get(part, "next");
+        buf_append(to, json_string_value(text), json_string_length(text));
+        bool more = json_is_integer(next) && json_integer_value(next) > offset && json_is_string(text);
+        offset = json_integer_value(next);
+        json_decref(part);
+        if (!more) return buf_status(to) == STATUS_OK ? 0 : cli_no_memory(c);
+    }
+}
+
+static int take_file(cli *c, policy_texts *t, const char *version, const json_t *file) {
     const json_t *text = json_object_get(file, "text");
     const char *name = json_string_value(json_object_get(file, "name"));
-    if (name == NULL || !json_is_string(text)) {
-        cli_error(c, "the server's answer cannot be understood: a file without name or text");
+    if (name == NULL) {
+        cli_error(c, "the server's answer cannot be understood: a file without a name");
         return CLI_EXIT_REFUSED;
     }
     size_t i = t->count;
@@ -90,13 +126,18 @@ static int take_file(const cli *c, policy_texts *t, const json_t *file) {
     if (t->paths[i] == NULL) return cli_no_memory(c);
     t->count++;
     t->contents[i] = (buf){0};
-    buf_append(&t->contents[i], json_string_value(text), json_string_length(text));
+    int code = 0;
+    if (json_is_string(text))
+        buf_append(&t->contents[i], json_string_value(text), json_string_length(text));
+    else
+        code = take_parts(c, version, name, &t->contents[i]);
+    if (code != 0) return code;
     if (buf_status(&t->contents[i]) != STATUS_OK) return cli_no_memory(c);
     t->files[i] = (policy_file){.name = t->paths[i], .text = buf_cstr(&t->contents[i]), .length = t->contents[i].size};
     return buf_status(&t->contents[i]) == STATUS_OK ? 0 : cli_no_memory(c);
 }
 
-static int take_files(const cli *c, policy_texts *t, const json_t *document) {
+static int take_files(cli *c, policy_texts *t, const char *version, const json_t *document) {
     const json_t *files = json_object_get(document, "files");
     size_t count = json_array_size(files);
     if (!json_is_array(files) || count > LIMIT_POLICY_FILES) {
@@ -108,25 +149,18 @@ static int take_files(const cli *c, policy_texts *t, const json_t *document) {
     t->paths = calloc(count + 1, sizeof *t->paths);
     if (t->files == NULL || t->contents == NULL || t->paths == NULL) return cli_no_memory(c);
     int code = 0;
-    for (size_t i = 0; i < count && code == 0; i++) code = take_file(c, t, json_array_get(files, i));
+    for (size_t i = 0; i < count && code == 0; i++) code = take_file(c, t, version, json_array_get(files, i));
     return code;
 }
 
 int policy_texts_ask(cli *c, const char *version, policy_texts *t) {
     char request[96];
-    const char *answer = NULL;
     snprintf(request, sizeof request, "{\"command\":\"policy_texts\",\"version\":%.20s}", version);
     int code = cli_connect(c);
     if (code != 0) return code;
-    int result = xinyi_command(c->x, request, &answer);
-    if (result != 0) return cli_failed(c, result);
-    json_error_t problem;
-    json_t *document = json_loads(answer, 0, &problem);
-    if (document == NULL) {
-        cli_error(c, "the server's answer cannot be read: %s", problem.text);
-        return CLI_EXIT_REFUSED;
-    }
-    code = take_files(c, t, document);
+    json_t *document = command_answer(c, request, &code);
+    if (document == NULL) return code;
+    code = take_files(c, t, version, document);
     json_decref(document);
     return code;
 }
