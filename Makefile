@@ -220,7 +220,7 @@ $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libxinyi.a
 units: $(UNITS) $(TOOLS)
 # Those with more than one thread: what the thread sanitizer has something to say about.
 .PHONY: units-threaded
-units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/dossier_threads_test %/snapshot_threads_test %/impact_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \
+units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/dossier_threads_test %/snapshot_threads_test %/impact_test %/impact_trouble_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \
                 $(UNITS)) $(TOOLS)
 unit: deps
 	@tests/run.sh unit
