@@ -183,6 +183,13 @@ static void group_name(const json_t *group, char *buffer, size_t room) {
              name[0] == '\0' && title[0] == '\0' ? "unknown" : title);
 }
 
+/* How many more are granted. */
+static int64_t more_granted(const json_t *counts) {
+    int64_t more = 0;
+    for (size_t other = 0; other < 4; other++) more += move(counts, other, 1) - move(counts, 1, other);
+    return more;
+}
+
 static void group_row(sheet *t, const char *group, const char *benefit, const json_t *counts, bool amounts) {
     char buffer[MONEY_TEXT];
     int64_t gained = number(counts, "gained"), lost = number(counts, "lost"), before = number(counts, "before");
@@ -194,6 +201,8 @@ static void group_row(sheet *t, const char *group, const char *benefit, const js
     sheet_cell_painted(t, count_text(lost, buffer), paint_of(lost, "red"));
     sheet_cell_painted(t, share_text(lost, before, buffer), paint_of(lost, "red"));
     int64_t was = number(counts, "amount_before_fen"), is = number(counts, "amount_after_fen");
+    int64_t granted = more_granted(counts);
+    sheet_cell_painted(t, granted != 0 ? change_text(granted, buffer) : "", granted < 0 ? "red" : "green");
     sheet_cell(t, amounts && was != is ? money_change_text(was, is, buffer) : "");
 }
 
@@ -217,6 +226,7 @@ static bool print_groups(const cli *c, const json_t *scenario, const char *by) {
                                     {.name = "gain it", .right = true},
                                     {.name = "lose it", .right = true},
                                     {.name = "of holders", .right = true},
+                                    {.name = "granted", .right = true},
                                     {.name = "amounts", .right = true}};
     const json_t *group;
     size_t n;

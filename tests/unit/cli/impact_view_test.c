@@ -11,7 +11,8 @@
 #define LOAN_GROUPS                                                                                                       \
     "{\"division\": ["                                                                                                    \
     "{\"group\": \"5301\", \"title\": \"昆明市\", \"subjects\": 600, \"before\": 300, \"after\": 250, \"gained\": 0, " \
-    "\"lost\": 50, \"amount_before_fen\": 900000, \"amount_after_fen\": 700000},"                                         \
+    "\"lost\": 50, \"outcomes\": [[0], [0, 90, 7], [0, 2, 9]], \"amount_before_fen\": 900000, \"amount_after_fen\": "     \
+    "700000},"                                                                                                            \
     "{\"group\": \"\", \"title\": \"\", \"subjects\": 400, \"before\": 100, \"after\": 110, \"gained\": 10, "             \
     "\"lost\": 0}]}"
 
@@ -87,7 +88,7 @@ Test(impact_view, who_wins_and_who_loses) {
     EXPECT_LINE("granted", "declined", "5");
     EXPECT_LINE("review", "granted", "10");
     EXPECT_LINE("the same outcome: 940");
-    EXPECT_LINE("5301  昆明市", "any", "300", "0", "50", "16.7%", "-¥2,000.00");
+    EXPECT_LINE("5301  昆明市", "any", "300", "0", "50", "16.7%", "-5", "-¥2,000.00");
     EXPECT_LINE("unknown", "any", "100", "10", "0");
     EXPECT_LINE("id:530000********0011", "loses", "pre_approval", "granted → review", "¥300,000.00 → ¥0.00");
     EXPECT_LINE("guarantee program power", "7 accounts");
