@@ -42,14 +42,14 @@ Test(message, types_are_found_by_number) {
     cr_assert_str_eq(message_find(36)->name, "quota_scan");
     cr_assert(message_find(MESSAGE_QUOTA_OUTCOME)->is_write);
     cr_assert_not(message_find(MESSAGE_QUOTA_CHECK)->is_write);
-    static const unsigned unknown[] = {0, 6, 15, 21, 31, 38, 255, 256, 272, UINT32_MAX};
+    static const unsigned unknown[] = {0, 6, 15, 23, 31, 38, 51, 63, 66, 255, 256, 272, UINT32_MAX};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         cr_assert(message_find(unknown[i]) == NULL, "%u", unknown[i]);
 }
 
 Test(message, layouts_fill_their_entries) {
     uint8_t entry[512];
-    for (unsigned type = 0; type < 64; type++) {
+    for (unsigned type = 0; type < 256; type++) {
         const message_info *info = message_find(type);
         if (info == NULL) continue;
         for (int reply = 0; reply < 2; reply++) {
@@ -103,7 +103,7 @@ Test(message, layouts_know_where_the_integers_are) {
 /* ------------------------------------------------------------------ shapes of requests */
 
 Test(message, requests_of_the_right_shape_pass) {
-    for (unsigned type = 0; type < 64; type++) {
+    for (unsigned type = 0; type < 256; type++) {
         const message_info *info = message_find(type);
         if (info == NULL || info->request_entry == 0) continue;
         cr_assert_eq(check(type, info->request_entry, 1, info->request_entry), STATUS_OK, "%s", info->name);
@@ -208,7 +208,7 @@ Test(message, reserved_bits_fail_their_entry) {
     reserve_bytes(14, 16);
     expect_reserved(MESSAGE_GET, zero, 16, mask, "get");
     memset(mask, 0, sizeof mask);
-    reserve_bytes(8, 12);
+    reserve_bytes(8, 10); /* the upper half of the flags is the source */
     mask[8] = 0xF8;
     reserve_bytes(16 + 52, 16 + 56);
     expect_reserved(MESSAGE_PUT, zero, 80, mask, "put");
@@ -216,6 +216,125 @@ Test(message, reserved_bits_fail_their_entry) {
     expect_reserved(MESSAGE_SCAN, zero, 16, mask, "scan");
     expect_reserved(MESSAGE_QUOTA_SCAN, zero, 16, mask, "quota_scan");
     expect_reserved(MESSAGE_QUOTA_OUTCOME, zero, 16, mask, "quota_outcome");
+}
+
+Test(message, reserved_bits_of_reports_and_lists) {
+    static const uint8_t zero[512];
+    reserve_bytes(14, 16);
+    expect_reserved(MESSAGE_RECEIPT, zero, 16, mask, "receipt");
+    reserve_bytes(12, 13);
+    expect_reserved(MESSAGE_SCORECARD, zero, 16, mask, "scorecard");
+    memset(mask, 0, sizeof mask);
+    reserve_bytes(38, 40);
+    reserve_bytes(44, 48);
+    expect_reserved(MESSAGE_REPORT, zero, 160, mask, "report");
+    memset(mask, 0, sizeof mask);
+    mask[12] = 0xF8; /* parts are 0 to 6 */
+    reserve_bytes(14, 16);
+    expect_reserved(MESSAGE_DOSSIER, zero, 24, mask, "dossier");
+    wire_dossier last = {.part = WIRE_DOSSIER_END};
+    cr_assert_eq(message_entry_status(MESSAGE_DOSSIER, &last), STATUS_BAD_ENTRY);
+    memset(mask, 0, sizeof mask);
+    reserve_bytes(15, 24);
+    expect_reserved(MESSAGE_LIST, zero, 24, mask, "list");
+}
+
+Test(message, walks_and_documents_are_told_apart) {
+    size_t walks = 0, documents = 0;
+    for (unsigned type = 0; type < 256; type++) {
+        walks += message_is_walk(type);
+        documents += message_has_documents(type);
+        cr_assert_not(message_is_walk(type) && message_has_documents(type));
+    }
+    cr_assert_eq(walks, 3);
+    cr_assert_eq(documents, 3);
+    cr_assert(message_is_walk(MESSAGE_LIST) && message_has_documents(MESSAGE_DOSSIER));
+}
+
+/* ------------------------------------------------------------------ uploads */
+
+/* A body as upload_encode makes it, cut out of its frame. */
+static size_t upload_body(const upload *u, uint8_t *body, size_t room) {
+    buf b = {0};
+    frame_view f;
+    upload_encode(&b, 1, u, true);
+    cr_assert_eq(frame_parse(b.data, b.size, LIMIT_FRAME_MAX, false, &f), FRAME_READY);
+    cr_assert_eq(message_check_request(&f, 1), STATUS_OK);
+    cr_assert_leq(f.body_length, room);
+    memcpy(body, f.body, f.body_length);
+    buf_deinit(&b);
+    return f.body_length;
+}
+
+Test(message, uploads_come_back_as_they_were) {
+    static const uint8_t text[] = "records: yunnan-2026\ntypes: []\n";
+    uint8_t body[256];
+    upload back;
+    for (uint32_t length = 0; length < sizeof text; length++) {
+        upload u = {.draft = 7,
+                    .total = 100,
+                    .offset = 100 - length,
+                    .name = "records.yaml",
+                    .name_length = 12,
+                    .part = text,
+                    .part_length = length};
+        size_t n = upload_body(&u, body, sizeof body);
+        cr_assert_eq(upload_decode(body, n, &back), STATUS_OK, "%u", length);
+        cr_assert_eq(back.part_length, length);
+        cr_assert_eq(back.draft, 7);
+        cr_assert_eq(back.total, 100);
+        cr_assert_eq(back.offset, 100 - length);
+        cr_assert(back.name_length == 12 && memcmp(back.name, "records.yaml", 12) == 0);
+        cr_assert(memcmp(back.part, text, length) == 0);
+    }
+}
+
+Test(message, uploads_of_the_wrong_shape_are_refused) {
+    static const uint8_t text[32] = "weekend: [saturday, sunday]\n";
+    upload u = {.total = 29, .name = "calendar.yaml", .name_length = 13, .part = text, .part_length = 29}, back;
+    uint8_t good[128], bad[128];
+    size_t n = upload_body(&u, good, sizeof good);
+    cr_assert_eq(upload_decode(good, n, &back), STATUS_OK);
+#define REFUSED(change)                                                                                                \
+    do {                                                                                                               \
+        memcpy(bad, good, n);                                                                                          \
+        change;                                                                                                        \
+        cr_assert_eq(upload_decode(bad, n, &back), STATUS_BAD_ENTRY, #change);                                         \
+    } while (0)
+    REFUSED(bad[14] = 1);               /* reserved */
+    REFUSED(bad[12] = 0);               /* no name */
+    REFUSED(bad[12] = 64);              /* too long a name */
+    REFUSED(bad[13] = 1);               /* longer than the body */
+    REFUSED(bad[8] = 30);               /* begins behind the file's end */
+    REFUSED(bad[16] = 0x1B);            /* a name that steers a terminal */
+    REFUSED(bad[16] = 0xFF);            /* not UTF-8 */
+    REFUSED(bad[n - 1] = 1);            /* padding */
+    REFUSED((bad[4] = 10, bad[8] = 0)); /* a part with more behind it than padding */
+    for (size_t i = 0; i < UPLOAD_HEAD; i++)
+        cr_assert_eq(upload_decode(good, i, &back), STATUS_BAD_ENTRY, "%zu bytes", i);
+    uint32_t draft, received;
+    uint8_t reply[UPLOAD_REPLY];
+    upload_reply_encode(reply, 0x01020304, 0xF0E0D0C0);
+    cr_assert_eq(upload_reply_decode(reply, sizeof reply, &draft, &received), STATUS_OK);
+    cr_assert(draft == 0x01020304 && received == 0xF0E0D0C0);
+    cr_assert_eq(upload_reply_decode(reply, sizeof reply - 1, &draft, &received), STATUS_BAD_ENTRY);
+}
+
+Test(message, the_longest_part_fills_its_frame) {
+    static const uint8_t text[8192];
+    for (uint32_t max = 4096; max < 4112; max++)
+        for (uint16_t name = 1; name <= LIMIT_NAME_MAX; name += 31) {
+            char names[LIMIT_NAME_MAX];
+            memset(names, 'a', sizeof names);
+            upload u = {.total = 8192, .name = names, .name_length = name, .part = text}, back;
+            u.part_length = upload_part_max(max, name);
+            buf b = {0};
+            upload_encode(&b, 1, &u, false);
+            cr_assert(b.size <= max && b.size + 8 > max, "%zu bytes of %u", b.size, max);
+            cr_assert_eq(upload_decode(b.data + FRAME_HEADER, b.size - FRAME_HEADER, &back), STATUS_OK);
+            cr_assert_eq(back.part_length, u.part_length, "the part is not mistaken for a longer one");
+            buf_deinit(&b);
+        }
 }
 
 Test(message, an_operation_has_no_more_than_its_kind_uses) {
