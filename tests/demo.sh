@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tour: a generated province, real decisions, a reservation that survives a restart, and a load test.
+# The tour: a generated province, real decisions with reasons, records and their repair, a rule tried before it is law, a
+# new scenario without a restart, a reservation that survives one, and a load test.
 # Everything happens under build/demo and on 127.0.0.1; DEMO_SUBJECTS, DEMO_SECONDS and DEMO_PORT change its size.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,8 +31,8 @@ trap '[ -z "$server_pid" ] || kill -KILL "$server_pid" 2>/dev/null || true' EXIT
 
 start_server() {
   : >"$log"
-  printf '%s$ xinyid --data %s/data --policy policy --listen 127.0.0.1:%s &%s\n' "$bold" "$dir" "$port" "$plain"
-  build/xinyid --data $dir/data --policy policy --listen 127.0.0.1:"$port" 2>"$log" &
+  printf '%s$ xinyid --data %s/data%s --listen 127.0.0.1:%s &%s\n' "$bold" "$dir" "${1:+ --policy $1}" "$port" "$plain"
+  build/xinyid --data $dir/data ${1:+--policy "$1"} --listen 127.0.0.1:"$port" 2>"$log" &
   server_pid=$!
   for _ in $(seq 1 600); do
     if grep -q ' ready ' "$log"; then
@@ -61,7 +62,7 @@ step "A province of $subjects subjects, from seed 1 (persons have only impossibl
 run build/xinyi gen --subjects "$subjects" --seed 1 --output "$file"
 
 step "A server on an empty data directory"
-start_server
+start_server policy
 
 step "Import: every row is on disk before it is acknowledged"
 run build/xinyi import "$file"
@@ -69,7 +70,7 @@ run build/xinyi info
 
 company=$(pick subject=^uscc tax_grade=A public_grade=优 serious_list=0)
 listed=$(pick subject=^uscc serious_list=1)
-person=$(pick subject=^id public_grade=优 consent_travel=1)
+person=$(pick subject=^id public_grade=优 consent_travel=1 consent_volunteer=1 serious_list=0)
 volunteer=$(awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) col[$i] = i; next }
   $col["volunteer_minutes"] > best && $1 ~ /^id/ { best = $col["volunteer_minutes"]; who = $1 } NR > 200000 { exit } END { print who }' "$file")
 retailer=$(pick retailer=1 suspended=0 market_grade=AA energy_12m_mwh=+)
@@ -88,6 +89,59 @@ step "信易批 — an approval window asks about the company"
 run build/xinyi explain --scenario approval "$company"
 step "信用+志愿服务 — the volunteer platform asks about a volunteer"
 run build/xinyi explain --scenario volunteer "$volunteer"
+
+step "A behaviour record: reported once, in force at once; repaired, gone at once"
+run build/xinyi record add "$company" --type late_filing --source tax_bureau --id S-2026-118 --ref "云税〔2026〕118号"
+run build/xinyi record list "$company"
+run build/xinyi record repair "$company" --target S-2026-118 --source tax_bureau
+run build/xinyi record list "$company"
+
+step "The composite score, line by line"
+run build/xinyi evaluate --scorecard "$company"
+
+step "Several sources: who says what, and which value counts"
+printf 'subject,tax_grade,data_day\n%s,B,%s\n' "$company" "$(TZ=Asia/Shanghai date +%F)" >$dir/tax.csv
+run build/xinyi import --source tax_bureau $dir/tax.csv
+run build/xinyi sources "$company"
+
+step "Acceptance with gaps: a commitment with its deadline in working days"
+run build/xinyi commitment accept "$company" --matter business_premises --source approval_hall --id C-2026-7
+run build/xinyi commitment fulfil "$company" --target C-2026-7 --source approval_hall
+
+step "Volunteer service, and what is missing for more"
+run build/xinyi service add "$person" --hours 4 --source volunteer_platform
+run build/xinyi explain --scenario volunteer "$person"
+
+step "The red list, as it would be published"
+run build/xinyi list export red_list --output $dir/red.csv
+head -4 $dir/red.csv
+
+step "A rule before it is law: a candidate that lends more at grade 优 and asks for fewer points"
+rm -rf $dir/candidate; cp -r policy $dir/candidate
+sed -i 's/300万元/400万元/; s/amount_fen: 300000000/amount_fen: 400000000/; s/\(negative_points: \)">= 9"/\1">= 4"/
+  s/300万元, rate_bp: -30, benefits: \[pre_approval\], row: L7/400万元, rate_bp: -30, benefits: [pre_approval], row: L7/
+  s/negative_points: 8.99/negative_points: 3.99/' $dir/candidate/loan.yaml
+run build/xinyi policy diff policy $dir/candidate
+run build/xinyi policy test $dir/candidate
+run build/xinyi policy impact $dir/candidate --scenario loan --by kind --samples 1
+
+step "It becomes law, while lookups go on; a decision of before can still be made again"
+receipt=$(build/xinyi --json explain --scenario loan "$company" | jq -r .receipt)
+run build/xinyi policy activate $dir/candidate
+run build/xinyi evaluate --scenario loan "$company"
+run build/xinyi replay "$receipt"
+run build/xinyi policy rollback 1
+
+step "A sixth scenario: one YAML file, nothing restarted (tendering, a pilot in Kunming)"
+rm -rf $dir/six; cp -r policy $dir/six; cp tests/policy/tendering.yaml $dir/six
+run build/xinyi policy activate $dir/six
+bidder=$(pick subject=^uscc division=^5301 public_grade=优 serious_list=0)
+[ -z "$bidder" ] || run build/xinyi explain --scenario tendering "$bidder"
+
+step "Do the incentives work? What was granted, and what was used"
+run build/xinyi evaluate --scenario travel "$person"
+run build/xinyi report-use "$person" --scenario travel --benefit discount --source tourism
+run build/xinyi effect --scenario travel
 
 step "The retailer's guarantee quota, and a trade"
 run build/xinyi quota show --program power "$retailer"
@@ -112,8 +166,8 @@ stop_server
 
 step "What to try next"
 next() { printf '  %-62s %s\n' "$1" "$2"; }
-next "build/xinyid --data $dir/data --policy policy &" "keep this province running on 127.0.0.1:7420"
+next "build/xinyid --data $dir/data &" "keep this province running on 127.0.0.1:7420"
 next "build/xinyi explain --scenario loan $company" "the reasons"
-next "build/xinyi set $company tax_grade=D" "and explain again: the answer changes at once"
+next "build/xinyi set $company public_grade=差" "and explain again: the answer changes at once"
 next "build/xinyi policy test policy" "the examples inside the policy files"
 next "build/xinyi help" "everything else; docs/POLICY.md for writing rules"
