@@ -93,13 +93,14 @@ static bool grants(const json_t *row, const char *benefit) {
     return false;
 }
 
+/* Rules usually go from the most generous to the least: of several that lack as much, the last asks for least. */
 static const json_t *nearest(const json_t *rows, const char *benefit) {
     const json_t *best = NULL;
     json_t *row;
     size_t i;
     json_array_foreach(rows, i, row) {
         if (!grants(row, benefit)) continue;
-        if (best == NULL || failing(row) < failing(best)) best = row;
+        if (best == NULL || failing(row) <= failing(best)) best = row;
     }
     return best;
 }

@@ -24,7 +24,7 @@ static void shows(const char *document, const char *title, const char *want) {
 Test(reasons_view, granted) {
     shows(
         "{" HEAD ",\"status\":\"ok\",\"outcome\":\"granted\",\"authority\":\"某局\",\"legal_basis\":\"某法\",\"tier\":"
-                 "2,\"amount_fen\":30000000,\"rate_bp\":-30,"
+        "2,\"amount_fen\":30000000,\"rate_bp\":-30,"
         "\"percent_bp\":500,\"decided_by\":{\"table\":\"e\",\"row\":\"L7\",\"because\":\"优\"},"
         "\"outcome_explained\":{\"granted\":true,\"changes\":[],\"wait\":null},"
         "\"benefits_explained\":[{\"id\":\"pre\",\"title\":\"预审批\",\"granted\":true,\"table\":\"e\",\"row\":\"L7\","
