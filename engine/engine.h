@@ -185,8 +185,9 @@ status txn_put(txn *t, const profile_put *put, uint32_t *version);
 /* With a source the fields become claims: which of several sources' values wins is decided by priority, then by the day
  * of the data (`data_day` if it is in the mask, else today), see credit_winner. Further refusals, after BAD_FIELD:
  * UNKNOWN_SOURCE; BAD_FIELD also for a field that this source may not write; DOSSIER_FULL. A field of the mask that is
- * missing in `fields` withdraws the source's claim to it. The version is unchanged if neither the profile nor the
- * claims changed. */
+ * missing in `fields` withdraws the source's claim to it: what it said before does not come back, and the next source
+ * counts. What is older than all that the source has said of these fields is not kept. The version is unchanged if
+ * neither the profile nor the claims changed. */
 
 /* The fields that a source may write by the rules in force; 0: no such source. */
 uint64_t txn_source_fields(const txn *t, unsigned source);
