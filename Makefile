@@ -205,9 +205,10 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call UNIT_RULE,$(l))))
 UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
 # tests/tools/NAME.c: programs that integration tests use; they know nothing but xinyi.h and libxinyi. The exception is
-# hostile, which must be able to say what libxinyi never would.
+# hostile and hostile_credit, which must be able to say what libxinyi never would.
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
-$(B)/tests/tools/hostile: $(B)/obj/tests/tools/hostile.o $(call link_libs,protocol)
+HOSTILE := $(B)/tests/tools/hostile $(B)/tests/tools/hostile_credit
+$(HOSTILE): $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(call link_libs,protocol)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(call link_sys,protocol)

@@ -120,6 +120,19 @@ static void check_hello(const frame_view *f, bool reply) {
     buf_deinit(&made);
 }
 
+/* What is understood lies within the body, and comes out the same again. */
+static void check_upload(const frame_view *f, const uint8_t *frame) {
+    upload u;
+    if (upload_decode(f->body, f->body_length, &u) != STATUS_OK) return;
+    CHECK((const uint8_t *)u.name == f->body + UPLOAD_HEAD && u.part == f->body + UPLOAD_HEAD + u.name_length);
+    CHECK(UPLOAD_HEAD + u.name_length + u.part_length <= f->body_length && u.part_length <= u.total - u.offset);
+    if (f->header.header_words != 8 || f->header.deadline_ms != 0) return;
+    buf made = {0};
+    upload_encode(&made, f->header.request_id, &u, (f->header.flags & FRAME_NO_CHECKSUM) == 0);
+    CHECK(made.size == f->header.length && memcmp(made.data, frame, made.size) == 0);
+    buf_deinit(&made);
+}
+
 static void check_request(const frame_view *f, const uint8_t *frame) {
     status s = message_check_request(f, LIMIT_ENTRIES_MAX);
     CHECK(s == STATUS_OK || s == STATUS_UNKNOWN_TYPE || s == STATUS_BAD_ENTRY || s == STATUS_TOO_LARGE ||
@@ -128,11 +141,12 @@ static void check_request(const frame_view *f, const uint8_t *frame) {
     const message_info *info = message_find(f->header.type);
     CHECK(info != NULL && info->type == f->header.type);
     if (f->header.type == MESSAGE_HELLO) check_hello(f, false);
+    if (f->header.type == MESSAGE_UPLOAD) check_upload(f, frame);
     if (info->request_entry == 0) return;
     size_t n = f->header.entry_count, step = f->header.entry_length;
     CHECK(n >= 1 && n <= info->max_entries && step >= info->request_entry && n * step <= f->body_length);
     for (size_t i = 0; i < n; i++) {
-        _Alignas(8) uint8_t entry[128];
+        _Alignas(8) uint8_t entry[512];
         memcpy(entry, f->body + i * step, info->request_entry);
         status e = message_entry_status(f->header.type, entry);
         CHECK(e == STATUS_OK || e == STATUS_BAD_ENTRY);
@@ -151,7 +165,7 @@ static void check_reply(const frame_view *f) {
     const message_info *info = message_find(f->header.type);
     CHECK(info != NULL && (size_t)info->reply_entry * asked <= f->body_length);
     if (f->header.type == MESSAGE_HELLO) check_hello(f, true);
-    if (f->header.type != MESSAGE_EXPLAIN) return;
+    if (!message_has_documents(f->header.type)) return;
     size_t offset = 0;
     for (size_t i = 0; i < asked; i++) {
         uint16_t code;

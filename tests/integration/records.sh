@@ -165,6 +165,12 @@ out=$("$XINYI" evaluate --scenario loan --receipts $company)
 contains "a receipt" "$out" "^$company xr1-[A-Za-z0-9_-]{214}$"
 equal "is the explanation's" "$("$XINYI" evaluate --scenario loan --receipts $company --json | jq -r '"\(.status) \(.receipt | length)"')" "ok 218"
 
+# ---------------------------------------------------------------- clients that send nonsense
+seed=${SEED:-$RANDOM}
+for case in garbage reports lists bodies; do
+  check "hostile client: $case (seed $seed)" timeout 60 "$BUILD/tests/tools/hostile_credit" $case --server "$XINYI_SERVER" --seed "$seed"
+done
+
 # ---------------------------------------------------------------- a restart
 before=$("$XINYI" get $company $good $person --json; "$XINYI" record list $company --json; "$XINYI" list show red_list --json)
 kill_server
