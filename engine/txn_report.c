@@ -368,14 +368,17 @@ static status put_items(step *s, report_result *out) {
     pending_profile *p;
     pending_dossier *d;
     profile stored, after;
-    CHECK(txn_profile(s->t, &s->r->subject, &stored));
+    CHECK(txn_stored_profile(s->t, &s->r->subject, &stored));
     uint32_t place = item_place(s);
     bool replaces = s->d != NULL && place < s->d->count;
     status code = txn_open_both(s->t, &stored, s->hash, false, replaces ? 0 : s->count, &p, &d);
     if (code != STATUS_OK) return code;
     if (s->r->kind == REPORT_USE)
         code = txn_use(s->t, tally_month(s->day), s->r->type >> 8, s->now.division, s->r->type & 0xFF);
-    if (code != STATUS_OK) return code;
+    if (code != STATUS_OK) {
+        txn_set_profile(p, &p->now); /* both are part of the group by now: as they were, under a version of their own */
+        return code;
+    }
     if (s->count == 2 && s->items[0].kind == ITEM_COMMITMENT) s->items[1].value = d->now->count;
     for (unsigned i = 0; i < s->count; i++) {
         out->number = replaces ? place : d->now->count;
