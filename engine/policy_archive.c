@@ -31,6 +31,7 @@ typedef struct entry {
 struct policy_archive {
     entry **entries; /* ascending version */
     size_t count, capacity;
+    size_t shown; /* those behind are staged */
     text **buckets;
     size_t bucket_count, text_count;
     size_t bytes;
@@ -134,7 +135,7 @@ static entry *make_entry(policy_archive *a, const policy_file *files, size_t cou
     return e;
 }
 
-/* The first entry whose version is not below. */
+/* The first entry whose version is not below; of staged ones, too. */
 static size_t lower_bound(const policy_archive *a, uint32_t version) {
     size_t low = 0, high = a->count;
     while (low < high) {
@@ -147,8 +148,8 @@ static size_t lower_bound(const policy_archive *a, uint32_t version) {
     return low;
 }
 
-status policy_archive_add(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
-                          const policy_file *files, size_t count) {
+static status insert(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
+                     const policy_file *files, size_t count) {
     size_t at = lower_bound(a, version);
     if (at < a->count && a->entries[at]->shown.version == version) return STATUS_VERSION_CONFLICT;
     if (a->count == a->capacity) {
@@ -169,8 +170,23 @@ status policy_archive_add(policy_archive *a, uint32_t version, uint32_t rollback
     return STATUS_OK;
 }
 
-void policy_archive_drop_newer(policy_archive *a, uint32_t version) {
-    while (a->count > 0 && a->entries[a->count - 1]->shown.version > version) free_entry(a, a->entries[--a->count]);
+status policy_archive_add(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
+                          const policy_file *files, size_t count) {
+    CHECK(a->shown == a->count);
+    status code = insert(a, version, rollback_of, activated_ms, files, count);
+    a->shown = a->count;
+    return code;
+}
+
+status policy_archive_stage(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
+                            const policy_file *files, size_t count) {
+    CHECK(a->count == 0 || a->entries[a->count - 1]->shown.version < version);
+    return insert(a, version, rollback_of, activated_ms, files, count);
+}
+
+void policy_archive_settle(policy_archive *a, bool keep) {
+    while (!keep && a->count > a->shown) free_entry(a, a->entries[--a->count]);
+    a->shown = a->count;
 }
 
 void policy_archive_destroy(policy_archive **a) {
@@ -184,22 +200,22 @@ void policy_archive_destroy(policy_archive **a) {
 
 /* ------------------------------------------------------------------ reading */
 
-size_t policy_archive_count(const policy_archive *a) { return a->count; }
+size_t policy_archive_count(const policy_archive *a) { return a->shown; }
 
 void policy_archive_at(const policy_archive *a, size_t index, policy_archive_entry *out) {
-    CHECK(index < a->count);
+    CHECK(index < a->shown);
     *out = a->entries[index]->shown;
 }
 
 bool policy_archive_find(const policy_archive *a, uint32_t version, policy_archive_entry *out) {
     size_t at = lower_bound(a, version);
-    if (at == a->count || a->entries[at]->shown.version != version) return false;
+    if (at >= a->shown || a->entries[at]->shown.version != version) return false;
     *out = a->entries[at]->shown;
     return true;
 }
 
 bool policy_archive_find_hash(const policy_archive *a, const char *hash, policy_archive_entry *out) {
-    for (size_t i = a->count; i-- > 0;) {
+    for (size_t i = a->shown; i-- > 0;) {
         if (strcmp(a->entries[i]->shown.hash, hash) != 0) continue;
         *out = a->entries[i]->shown;
         return true;

@@ -27,8 +27,12 @@ void policy_archive_destroy(policy_archive **a); /* accepts NULL */
  * order. */
 status policy_archive_add(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
                           const policy_file *files, size_t count) MUST_CHECK;
-/* Takes back what was added of a transaction that came to nothing: every version above this one. */
-void policy_archive_drop_newer(policy_archive *a, uint32_t version);
+/* As policy_archive_add, for versions above all others, but shown to nobody until it is settled: what a transaction
+ * activates. */
+status policy_archive_stage(policy_archive *a, uint32_t version, uint32_t rollback_of, int64_t activated_ms,
+                            const policy_file *files, size_t count) MUST_CHECK;
+/* Shows what was staged, or drops it; cannot fail. */
+void policy_archive_settle(policy_archive *a, bool keep);
 size_t policy_archive_count(const policy_archive *a);
 void policy_archive_at(const policy_archive *a, size_t index, policy_archive_entry *out); /* by version, ascending */
 bool policy_archive_find(const policy_archive *a, uint32_t version, policy_archive_entry *out);

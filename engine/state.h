@@ -30,7 +30,7 @@ struct engine {
     sweep sweep;
     int64_t operations_kept_ms;
     uint32_t policy_newest;  /* the newest version that is stored, whether it compiles or not */
-    policy_archive *archive; /* of every set that was active; within a group also of what it activates */
+    policy_archive *archive; /* of every set that was active */
     effects *effects;
     char directory[33]; /* hash of the policy directory when it was last looked at; "" never */
 };

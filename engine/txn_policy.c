@@ -1,5 +1,5 @@
-/* Policy sets within a group, and their recovery. A set that is activated goes into the archive at once, where only the
- * writer looks, so that publishing needs no memory; aborting takes it out again.
+/* Policy sets within a group, and their recovery. A set that is activated is staged in the archive at once, so that
+ * publishing needs no memory; nobody sees it there before that.
  *
  * The texts are stored, not what they compile to. A rollback is an activation like any other, of texts that are kept
  * already: it gets the next version, so history only grows and every decision's version stays what it was. */
@@ -14,10 +14,6 @@
 
 /* ------------------------------------------------------------------ within a group */
 
-static status archive_add(engine *e, uint32_t version, const policy_image *image) {
-    return policy_archive_add(e->archive, version, image->rollback_of, image->activated_ms, image->files, image->count);
-}
-
 static status record_policy(txn *t, uint32_t version, const policy_image *image) {
     if (version <= t->policy_newest) return STATUS_VERSION_CONFLICT;
     buf value = {0};
@@ -27,7 +23,9 @@ static status record_policy(txn *t, uint32_t version, const policy_image *image)
         t->policy_changes.failed = false; /* nothing is missing: nothing was appended */
         code = STATUS_NO_MEMORY;
     }
-    if (code == STATUS_OK) code = archive_add(t->e, version, image);
+    if (code == STATUS_OK)
+        code = policy_archive_stage(t->e->archive, version, image->rollback_of, image->activated_ms, image->files,
+                                    image->count);
     if (code == STATUS_OK) {
         size_t before = t->policy_changes.size;
         change_append(&t->policy_changes, CHANGE_POLICIES, key, sizeof key, value.data, value.size);
@@ -77,12 +75,13 @@ void txn_publish_policies(txn *t) {
     if (t->policy == NULL) return;
     rcu_retire(atomic_exchange(&t->e->policy, t->policy), free_policy);
     t->e->policy_newest = t->policy_newest;
+    policy_archive_settle(t->e->archive, true);
     sweep_rules(t->e, policy_credit(t->policy));
 }
 
 void txn_abort_policies(txn *t) {
     policy_destroy(&t->policy);
-    policy_archive_drop_newer(t->e->archive, t->e->policy_newest);
+    policy_archive_settle(t->e->archive, false);
 }
 
 status txn_policy_directory(txn *t, const char *hash) {
@@ -126,7 +125,8 @@ status engine_apply_policies(engine *e, const change *record) {
     buf memory = {0};
     policy_image image;
     status code = policy_image_decode(record->value, record->value_length, &memory, &image);
-    if (code == STATUS_OK && !policy_archive_find(e->archive, version, &known)) code = archive_add(e, version, &image);
+    if (code == STATUS_OK && !policy_archive_find(e->archive, version, &known))
+        code = policy_archive_add(e->archive, version, image.rollback_of, image.activated_ms, image.files, image.count);
     buf_deinit(&memory);
     if (code == STATUS_OK && version > e->policy_newest) e->policy_newest = version;
     return code;

@@ -103,6 +103,7 @@ static void change_set(void *arg) {
 static status say_why_not(command_run *r, const change_call *a) {
     switch (a->result) {
     case STATUS_VERSION_CONFLICT:
+        if (a->expected < 0) return command_fail(r, a->result, "another set was stored meanwhile: try again");
         return command_fail(r, a->result, "version %u is in force, not %lld", a->in_force, (long long)a->expected);
     case STATUS_OUTCOME_UNKNOWN:
         return command_fail(r, a->result,

@@ -62,13 +62,32 @@ Test(archive, a_text_is_kept_once_and_goes_with_its_last_set) {
     cr_assert(policy_archive_find(a, 40, &last));
     cr_assert_eq(first.files[0].text, last.files[0].text);
     cr_assert_str_neq(first.hash, last.hash);
-    policy_archive_drop_newer(a, 1);
-    cr_assert_eq(policy_archive_count(a), 1);
-    cr_assert_eq(first.files[0].text[99999], 'x');
-    policy_archive_drop_newer(a, 0);
-    cr_assert_eq(policy_archive_count(a), 0);
-    cr_assert_lt(policy_archive_bytes(a), empty + 2000);
     policy_archive_destroy(&a);
+}
+
+Test(archive, what_is_staged_is_shown_once_it_is_settled) {
+    policy_archive *a = fresh();
+    char *large = malloc(100000);
+    memset(large, 'x', 100000);
+    policy_file small = file("a.yaml", "alpha"), big = {"b.yaml", large, 100000};
+    cr_assert_eq(policy_archive_add(a, 1, 0, 1, &small, 1), STATUS_OK);
+    size_t before = policy_archive_bytes(a);
+    policy_archive_entry e;
+    for (int keep = 0; keep < 2; keep++) {
+        cr_assert_eq(policy_archive_stage(a, 2, 0, 2, &big, 1), STATUS_OK);
+        cr_assert_eq(policy_archive_stage(a, 3, 1, 3, &small, 1), STATUS_OK);
+        cr_assert_eq(policy_archive_count(a), 1);
+        cr_assert_not(policy_archive_find(a, 2, &e));
+        char hash[33];
+        policy_files_hash(&small, 1, hash);
+        cr_assert(policy_archive_find_hash(a, hash, &e) && e.version == 1);
+        policy_archive_settle(a, keep);
+        cr_assert_eq(policy_archive_count(a), keep ? 3 : 1);
+        if (!keep) cr_assert_lt(policy_archive_bytes(a), before + 2000);
+    }
+    cr_assert(policy_archive_find(a, 3, &e) && e.rollback_of == 1);
+    policy_archive_destroy(&a);
+    free(large);
 }
 
 Test(archive, the_hash_is_that_of_the_loaded_set) {
