@@ -5,8 +5,8 @@
 #include "client/cli/importer.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
-#include "client/cli/output.h"
 #include "client/cli/progress.h"
+#include "client/cli/rejects.h"
 #include "client/cli/rulebook.h"
 
 #include <errno.h>
@@ -46,14 +46,12 @@ const char help_import[] =
     "  zcat province.csv.gz | xinyi import - --rejects bad.csv\n";
 
 #define BATCH_DEFAULT 1024
-static const char rejects_header[] = "line,reason,original\n";
 
 typedef struct job {
     cli *c;
     const char *path;   /* as given */
     const char *source; /* as given, NULL: the base */
-    char rejects[4096];
-    bool own_name; /* of rejects: ours by convention */
+    rejects bad;        /* the name only: the importer writes it */
     size_t batch;
     bool dry_run;
     int fd;
@@ -62,17 +60,6 @@ typedef struct job {
     importer *work;
     progress bar;
 } job;
-
-/* A rejects file of an earlier run would be mistaken for this one's. Only what is ours is removed. */
-static void remove_stale_rejects(const job *j) {
-    char start[sizeof rejects_header] = "";
-    if (!j->own_name) return;
-    int fd = open(j->rejects, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* not to wait for a pipe of that name */
-    if (fd < 0) return;
-    ssize_t n = read(fd, start, sizeof rejects_header - 1);
-    close(fd);
-    if (n == (ssize_t)sizeof rejects_header - 1 && memcmp(start, rejects_header, (size_t)n) == 0) unlink(j->rejects);
-}
 
 static int read_failed(const job *j, status s) {
     if (s == STATUS_NO_MEMORY) return cli_no_memory(j->c);
@@ -87,7 +74,7 @@ static int open_file(job *j) {
     if (j->fd < 0) return cli_usage(j->c, "cannot open %s: %s", j->path, strerror(errno));
     if (fstat(j->fd, &about) != 0) return cli_usage(j->c, "cannot read %s: %s", j->path, strerror(errno));
     if (S_ISDIR(about.st_mode)) return cli_usage(j->c, "%s is a directory", j->path);
-    if (S_ISREG(about.st_mode) && output_touches(j->rejects, &about))
+    if (S_ISREG(about.st_mode) && output_touches(j->bad.path, &about))
         return cli_usage(j->c, "rejected lines would overwrite %s itself: name another file with --rejects", j->path);
     j->reader = csv_reader_create(j->fd);
     if (j->reader == NULL) return cli_no_memory(j->c);
@@ -137,7 +124,7 @@ static void summary_json(job *j, const importer_totals *t, double seconds) {
     jout_int(o, "imported", j->dry_run ? 0 : (int64_t)(t->certain_rows - t->rejected));
     jout_int(o, "ended_instruments", (int64_t)t->ended);
     jout_int(o, "certain_rows", (int64_t)t->certain_rows);
-    jout_string(o, "rejects", importer_wrote_rejects(j->work) ? j->rejects : NULL);
+    jout_string(o, "rejects", importer_wrote_rejects(j->work) ? j->bad.path : NULL);
     snprintf(number, sizeof number, "%.3f", seconds);
     jout_raw(o, "seconds", number);
     jout_int(o, "rows_per_s", (int64_t)((double)t->rows / (seconds > 0 ? seconds : 1)));
@@ -159,7 +146,7 @@ static void summary_text(const job *j, const importer_totals *t, double seconds)
     if (t->ended > 0)
         printf("%s %s ended and %s left out\n", money_format_count((int64_t)t->ended, rows),
                plural(t->ended, "instrument has", "instruments have"), plural(t->ended, "was", "were"));
-    if (importer_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->rejects);
+    if (importer_wrote_rejects(j->work)) printf("rejected lines and reasons: %s\n", j->bad.path);
 }
 
 static int find_source(job *j, unsigned *number) {
@@ -177,8 +164,8 @@ static int run(job *j) {
     if (!j->dry_run && (code = cli_connect(j->c)) != 0) return code;
     if (!j->dry_run && j->batch > xinyi_max_entries(j->c->x)) j->batch = xinyi_max_entries(j->c->x);
     if (!j->dry_run && (code = find_source(j, &source)) != 0) return code;
-    remove_stale_rejects(j);
-    j->work = importer_create(j->c, &j->cols, j->batch, j->dry_run, j->rejects);
+    rejects_remove_stale(&j->bad);
+    j->work = importer_create(j->c, &j->cols, j->batch, j->dry_run, j->bad.path);
     if (j->work == NULL) return cli_no_memory(j->c);
     importer_set_source(j->work, source);
     code = read_rows(j);
@@ -196,11 +183,11 @@ static int run(job *j) {
 }
 
 int command_import(cli *c, int argc, char **argv) {
-    const char *rejects = NULL, *batch = NULL;
+    const char *rejected = NULL, *batch = NULL;
     job *j = calloc(1, sizeof *j);
     if (j == NULL) return cli_no_memory(c);
     const option_spec specs[] = {{"source", NULL, &j->source},
-                                 {"rejects", NULL, &rejects},
+                                 {"rejects", NULL, &rejected},
                                  {"batch", NULL, &batch},
                                  {"dry-run", &j->dry_run, NULL},
                                  OPTION_END};
@@ -211,18 +198,10 @@ int command_import(cli *c, int argc, char **argv) {
     if (code == 0 && argc - first != 1) code = cli_usage(c, "give one CSV file, or - for standard input");
     if (code == 0 && batch != NULL && (!money_parse_count(batch, strlen(batch), LIMIT_ENTRIES_MAX, &rows) || rows == 0))
         code = cli_usage(c, "--batch is 1 to %d rows, not '%s'", LIMIT_ENTRIES_MAX, batch);
-    if (code == 0 && rejects != NULL && strcmp(rejects, "-") == 0)
-        code = cli_usage(c, "--rejects needs the name of a file");
+    if (code == 0) code = rejects_init(&j->bad, c, rejected, argv[first]);
     if (code == 0) {
         j->path = argv[first];
         j->batch = (size_t)rows;
-        j->own_name = rejects == NULL;
-        bool standard = strcmp(j->path, "-") == 0;
-        snprintf(j->rejects, sizeof j->rejects, "%s%s",
-                 rejects != NULL ? rejects
-                 : standard      ? "stdin"
-                                 : j->path,
-                 rejects != NULL ? "" : ".rejects");
         code = run(j);
     }
     importer_destroy(&j->work);

@@ -7,10 +7,8 @@
 #include "base/purpose.h"
 #include "client/cli/importer_batch.h"
 #include "client/cli/money.h"
-#include "client/cli/output.h"
+#include "client/cli/rejects.h"
 
-#include <csv.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,10 +29,7 @@ struct importer {
     const columns *cols;
     size_t batch;
     bool dry_run, accounts_loaded;
-    const char *rejects_path;
-    output rejects_file;
-    FILE *rejects; /* onto a descriptor of its own of the same file */
-    bool rejects_kept, rejects_failed;
+    rejects bad;
     buf why;
     importer_batch ring[WINDOW + 1];
     uint64_t head, tail; /* of batches */
@@ -113,58 +108,7 @@ static int certain(const importer *i) {
     return i->totals.certain_rows > i->totals.rejected ? CLI_EXIT_PARTLY : CLI_EXIT_NO_CONNECTION;
 }
 
-static int rejects_failed(importer *i, const char *why) {
-    cli_error(i->c, "%s: rejected lines are not kept; name another file with --rejects", why);
-    i->rejects_failed = true;
-    return CLI_EXIT_REFUSED;
-}
-
-static int open_rejects(importer *i) {
-    char why[OUTPUT_WHY];
-    if (!output_open(&i->rejects_file, i->rejects_path, 0600, why)) return rejects_failed(i, why);
-    int copy = dup(i->rejects_file.fd);
-    i->rejects = copy < 0 ? NULL : fdopen(copy, "w");
-    if (i->rejects == NULL) {
-        if (copy >= 0) close(copy);
-        return cli_no_memory(i->c);
-    }
-    fputs("line,reason,original\n", i->rejects);
-    return 0;
-}
-
-static int write_reject(importer *i, const importer_batch *b, const importer_row *row) {
-    int code = i->rejects == NULL ? open_rejects(i) : 0;
-    if (code != 0) return code;
-    fprintf(i->rejects, "%llu,", (unsigned long long)row->line);
-    csv_fwrite(i->rejects, i->why.data, i->why.size);
-    putc(',', i->rejects);
-    csv_fwrite(i->rejects, b->raw.data + row->raw, row->raw_length);
-    putc('\n', i->rejects);
-    if (!ferror(i->rejects)) return 0;
-    char why[OUTPUT_WHY];
-    snprintf(why, sizeof why, "cannot write %s: %s", i->rejects_path, strerror(errno));
-    return rejects_failed(i, why);
-}
-
-int importer_keep_rejects(importer *i) {
-    char why[OUTPUT_WHY];
-    int code = 0;
-    if (i->rejects != NULL) {
-        bool ok = !ferror(i->rejects) && fflush(i->rejects) == 0;
-        if (!ok && !i->rejects_failed) {
-            snprintf(why, sizeof why, "cannot write %s: %s", i->rejects_path, strerror(errno));
-            code = rejects_failed(i, why);
-        }
-        fclose(i->rejects); /* flushed already */
-        i->rejects = NULL;
-        i->rejects_kept = !i->rejects_failed;
-    }
-    if (i->rejects_file.fd >= 0 && !output_close(&i->rejects_file, !i->rejects_failed, why)) {
-        i->rejects_kept = false;
-        code = rejects_failed(i, why);
-    }
-    return code;
-}
+int importer_keep_rejects(importer *i) { return rejects_keep(&i->bad); }
 
 static int retire(importer *i) {
     importer_batch *b = at(i, i->tail);
@@ -178,7 +122,8 @@ static int retire(importer *i) {
         i->totals.subjects += row->has_put && !row->put_refused;
         if (rejected) {
             i->totals.rejected++;
-            int code = write_reject(i, b, row);
+            int code =
+                rejects_write(&i->bad, row->line, i->why.data, i->why.size, b->raw.data + row->raw, row->raw_length);
             if (code != 0) {
                 certain(i);
                 return code;
@@ -322,8 +267,7 @@ importer *importer_create(cli *c, const columns *cols, size_t batch, bool dry_ru
     i->batch = batch;
     i->dry_run = dry_run;
     i->now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
-    i->rejects_path = rejects_path;
-    i->rejects_file.fd = -1;
+    (void)rejects_init(&i->bad, c, rejects_path, "");
     for (size_t k = 0; k < WINDOW + 1; k++)
         if (!importer_batch_init(&i->ring[k], batch)) importer_destroy(&i);
     if (i != NULL && !dry_run) xinyi_on(c->x, on_reply, i);
@@ -374,4 +318,4 @@ int importer_finish(importer *i) {
 }
 
 const importer_totals *importer_get_totals(const importer *i) { return &i->totals; }
-bool importer_wrote_rejects(const importer *i) { return i->rejects_kept; }
+bool importer_wrote_rejects(const importer *i) { return i->bad.kept; }

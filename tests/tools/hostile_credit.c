@@ -43,6 +43,7 @@ static void put_somebody(peer *p) {
     message_request(&out, MESSAGE_PUT, 1, 0, w, 2, true);
     peer_send_buf(p, &out);
     peer_expect(p, &f, MESSAGE_PUT, 1);
+    buf_deinit(&out);
 }
 
 /* One answer to each of n requests sent, whatever it says. */
