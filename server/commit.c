@@ -64,11 +64,12 @@ static void execute_puts(txn *t, write_request *r) {
         if (replies[i].status != STATUS_OK) continue;
         uint32_t version = 0;
         status s = txn_put(t, &puts[i], &version);
-        uint64_t foreign = puts[i].mask & ~profile_writable_mask();
         replies[i].status = (uint16_t)s;
         replies[i].version = version;
         if (s == STATUS_BAD_VALUE) replies[i].field = FIELD_form;
-        if (s == STATUS_BAD_FIELD && foreign != 0) replies[i].field = (uint16_t)__builtin_ctzll(foreign);
+        if (s != STATUS_BAD_FIELD) continue;
+        uint64_t foreign = puts[i].mask & ~txn_source_fields(t, puts[i].flags >> PUT_SOURCE_SHIFT);
+        if (foreign != 0) replies[i].field = (uint16_t)__builtin_ctzll(foreign);
     }
 }
 

@@ -125,6 +125,13 @@ static int set_field(const cli *c, const char *assignment, profile *p, uint64_t 
     return 0;
 }
 
+static const char *set_hint(const xinyi_put_entry *entry, unsigned code) {
+    if (code == STATUS_UNKNOWN_SUBJECT) return " (--create makes it)";
+    if (code == STATUS_UNKNOWN_SOURCE) return " (see: xinyi sources)";
+    return code == STATUS_BAD_FIELD && entry->flags >> 16 != 0 ? ", or not this source's to write (see: xinyi sources)"
+                                                               : "";
+}
+
 static int set_send(cli *c, const xinyi_subject *subject, const xinyi_put_entry *entry) {
     char text[SUBJECT_TEXT];
     xinyi_put_reply reply;
@@ -151,8 +158,7 @@ static int set_send(cli *c, const xinyi_subject *subject, const xinyi_put_entry 
     }
     if (reply.status != 0)
         cli_error(c, "%s%s%s: %s%s", text, names_field ? ", " : "", names_field ? field->name : "",
-                  xinyi_status_text(reply.status),
-                  reply.status == STATUS_UNKNOWN_SUBJECT ? " (--create makes it)" : "");
+                  xinyi_status_text(reply.status), set_hint(entry, reply.status));
     return cli_exit_of(reply.status);
 }
 

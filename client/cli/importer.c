@@ -50,7 +50,8 @@ static void reject(importer *i, importer_batch *b, size_t row, unsigned code, un
     char why[160];
     b->rows[row].put_refused = true;
     const profile_field *f = code == STATUS_BAD_VALUE || code == STATUS_BAD_FIELD ? profile_field_at(field) : NULL;
-    snprintf(why, sizeof why, "%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code));
+    snprintf(why, sizeof why, "%s%s%s%s", f != NULL ? f->name : "", f != NULL ? ": " : "", xinyi_status_text((int)code),
+             code == STATUS_BAD_FIELD && b->flags != 0 ? ", or not this source's to write" : "");
     if (!importer_batch_reject(b, row, why)) i->no_room = true;
 }
 

@@ -149,6 +149,7 @@ contains "for people" "$("$XINYI" sources $good)" 'tax_grade +B +1 tax_bureau +2
 check "it is withdrawn" "$XINYI" set $good tax_grade=- --source tax_bureau
 equal "and the other counts" "$(field $good tax_grade)" A
 expect_exit "a field that is not its business" 1 "$XINYI" set $good public_grade=优 --source tax_bureau
+contains "which is named" "$("$XINYI" set $good tax_grade=A public_grade=优 --source tax_bureau 2>&1)" "public_grade: .*not this source's to write"
 expect_exit "an unknown source" 2 "$XINYI" set $good tax_grade=A --source tax_burrow
 expect_exit "an unknown number" 1 "$XINYI" set $good tax_grade=A --source 200
 contains "the catalogue of sources" "$("$XINYI" sources)" '^ *1 +tax_bureau +云南省税务局 +tax_grade data_day'
