@@ -15,18 +15,44 @@
 #include <string.h>
 
 const char help_policy[] =
-    "usage: xinyi policy check DIR     find every mistake in the *.yaml files of a directory (or in one file)\n"
-    "       xinyi policy test DIR      the same, then run the examples inside the files\n"
-    "       xinyi policy diff OLD NEW  what changed between two sets, in the words of the files\n"
-    "       xinyi policy impact DIR    who would gain and who would lose what, before it is law\n"
-    "       xinyi policy list [--history]\n"
-    "                                  what is active on the server\n" HELP_POLICY_LIVE_USAGE "\n"
-    "DIR, OLD and NEW may be one file, too; OLD and NEW also the version of a set that the server keeps.\n"
-    "Otherwise check, test and diff need no server: they say what it would say. Findings are file:line:column.\n"
-    "\n" HELP_POLICY_LIVE "\n" HELP_IMPACT "\n"
+    "usage: xinyi policy check DIR         find every mistake in the *.yaml files of a directory (or in one file)\n"
+    "       xinyi policy test DIR          the same, then run the examples inside the files\n"
+    "       xinyi policy diff OLD NEW      what changed between two sets, in the words of the files\n"
+    "       xinyi policy impact DIR        who would gain and who would lose what, before it is law\n"
+    "       xinyi policy activate DIR      put a set into force on the running server\n"
+    "       xinyi policy rollback VERSION  put an earlier set into force again\n"
+    "       xinyi policy shadow ACTION     decide by a candidate beside, on live traffic: start DIR, show, stop\n"
+    "       xinyi policy list [--history]  what is active on the server, or every set that ever was\n"
+    "\n"
+    "DIR, OLD and NEW may be one file, too; OLD and NEW also the version of a set that the server keeps. Otherwise\n"
+    "check, test and diff need no server: they say what it would say. Findings are file:line:column.\n"
+    "xinyi help policy impact, activate, rollback or shadow tells more.\n"
+    "\n"
     "  xinyi policy check policy\n"
     "  xinyi policy test policy --json | jq 'select(.ok == false)'\n"
-    "  xinyi policy diff 3 policy\n" HELP_POLICY_LIVE_EXAMPLES HELP_IMPACT_EXAMPLES;
+    "  xinyi policy diff 3 policy\n"
+    "  xinyi policy impact policy.new --scenario loan --by division --samples 3\n"
+    "  xinyi policy activate policy.new --expect 3\n";
+
+static const char help_impact[] = "usage: xinyi policy impact DIR [--scenario NAME] [--by DIMENSION] [--day D] "
+                                  "[--samples N] [--seed N] [--csv FILE]\n"
+                                  "\n" HELP_IMPACT "\n" HELP_IMPACT_EXAMPLES;
+
+const char *policy_action_help(const char *action) {
+    static const struct {
+        const char *action, *text;
+    } texts[] = {{"check", help_policy},
+                 {"test", help_policy},
+                 {"diff", help_policy},
+                 {"list", help_policy},
+                 {"impact", help_impact},
+                 {"activate", help_policy_activate},
+                 {"rollback", help_policy_rollback},
+                 {"shadow", help_policy_shadow}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(texts[i].action, action) == 0) return texts[i].text;
+    return NULL;
+}
 
 /* ------------------------------------------------------------------ check */
 

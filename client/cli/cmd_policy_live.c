@@ -18,6 +18,36 @@
 
 #define POLL_MS 100
 
+const char help_policy_activate[] =
+    "usage: xinyi policy activate DIR [--expect VERSION] [--wait]\n"
+    "\n"
+    "Puts the *.yaml files of a directory into force on the running server: they are checked, their examples run, the\n"
+    "set is stored and then exchanged between two lookups. None is refused and none waits. It stays in force over\n"
+    "restarts, also with --policy DIR, until the files of that directory change.\n"
+    "  --expect VERSION  only if this version is in force now\n"
+    "  --wait            until everybody has been evaluated again, if the rules of credit have changed\n"
+    "\n"
+    "  xinyi policy activate policy.new --expect 3\n";
+
+const char help_policy_rollback[] =
+    "usage: xinyi policy rollback VERSION [--expect VERSION] [--wait]\n"
+    "\n"
+    "Puts a set that was active before into force again, from the texts that the server keeps (xinyi policy list\n"
+    "--history). It gets a new version number: history only grows. Options as of activate.\n"
+    "\n"
+    "  xinyi policy rollback 3\n";
+
+const char help_policy_shadow[] =
+    "usage: xinyi policy shadow start DIR|VERSION\n"
+    "       xinyi policy shadow show | stop\n"
+    "\n"
+    "A candidate decides every lookup a second time, beside the active set. It answers nothing and stores nothing; "
+    "its\n"
+    "differences are counted, by scenario, outcome and benefit. It ends with stop, with another start, or with the\n"
+    "server. For the whole population instead of the traffic: xinyi policy impact.\n"
+    "\n"
+    "  xinyi policy shadow start policy.new && sleep 600 && xinyi policy shadow show\n";
+
 /* ------------------------------------------------------------------ what activate and rollback share */
 
 typedef struct change_options {

@@ -2,6 +2,7 @@
 #include "client/cli/command.h"
 
 #include "client/cli/cmd_id.h"
+#include "client/cli/cmd_policy_live.h"
 #include "client/cli/cmd_quota.h"
 #include "client/cli/gen.h"
 #include "client/cli/option.h"
@@ -79,12 +80,18 @@ static bool has_actions(const char *name) {
     return false;
 }
 
+/* Of commands whose actions have a help of their own; NULL otherwise. */
+static const char *action_help(const char *name, const char *action) {
+    if (strcmp(name, "quota") == 0) return cmd_quota_help(action);
+    return strcmp(name, "policy") == 0 ? policy_action_help(action) : NULL;
+}
+
 /* action NULL: of the command as a whole. */
 static int show_help(cli *c, const char *name, const char *action) {
     int i = find(name);
     if (i < 0) return unknown_command(c, name);
     bool quota = strcmp(name, "quota") == 0;
-    const char *text = action == NULL || has_actions(name) ? commands[i].help : quota ? cmd_quota_help(action) : NULL;
+    const char *text = action == NULL || has_actions(name) ? commands[i].help : action_help(name, action);
     c->command = commands[i].name;
     if (text == NULL && quota) return cmd_quota_unknown(c, action);
     if (text == NULL) return cli_usage(c, "has no actions, but got '%s'", action);
@@ -126,8 +133,7 @@ static int run(cli *c, int argc, char **argv) {
     if (i < 0) return unknown_command(c, argv[1]);
     c->command = commands[i].name;
     if (c->help) /* of "quota reserve --help" the action, whatever else is there */
-        return show_help(c, argv[1],
-                         strcmp(argv[1], "quota") == 0 && argc > 2 && cmd_quota_help(argv[2]) != NULL ? argv[2] : NULL);
+        return show_help(c, argv[1], argc > 2 && action_help(argv[1], argv[2]) != NULL ? argv[2] : NULL);
     return commands[i].run(c, argc - 1, argv + 1);
 }
 

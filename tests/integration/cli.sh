@@ -125,15 +125,20 @@ YAML
 x --version; exits "version exits 0" 0; has "version is printed" "$out" "xinyi "
 x; exits "no command is wrong usage" 2; has "no command prints the overview" "$err" "usage: xinyi"
 x help; exits "help exits 0" 0
-for command in evaluate explain replay get set record commitment service list name sources quota import export policy fields info stats id gen help; do
+for command in evaluate explain replay get set record commitment service list name sources quota import export policy effect report-use fields info stats id gen help; do
   has "help lists $command" "$out" "  $command "
 done
-for command in evaluate explain replay get set record commitment service list name sources quota import export policy fields info stats id gen; do
+for command in evaluate explain replay get set record commitment service list name sources quota import export policy effect report-use fields info stats id gen; do
   x help $command
   [ "$code" -eq 0 ] && grep -q "^usage: xinyi $command" <<<"$out" && grep -q "^  xinyi $command\|| xinyi $command" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
   result "help $command has usage and an example on one screen" $?
   first=$out; x $command --help
   [ "$code" -eq 0 ] && [ "$out" = "$first" ]; result "$command --help is the same" $?
+done
+for action in impact activate rollback shadow; do
+  x help policy $action
+  [ "$code" -eq 0 ] && grep -q "^usage: xinyi policy $action" <<<"$out" && grep -q "^  xinyi policy $action" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
+  result "help policy $action has usage and an example on one screen" $?
 done
 for action in show check reserve commit release settle pledge withdraw energy outcome; do
   x help quota $action
