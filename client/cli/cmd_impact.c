@@ -47,6 +47,7 @@
 #include "client/cli/cmd_impact.h"
 
 #include "base/clock.h"
+#include "client/cli/ask.h"
 #include "client/cli/impact_view.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
@@ -119,38 +120,7 @@ static int check_texts(const cli *c, const ask *a, const policy_texts *t) {
     return CLI_EXIT_REFUSED;
 }
 
-static const char *last_part(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
-static int upload(cli *c, const policy_texts *t, uint32_t *draft) {
-    *draft = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        int result = xinyi_upload(c->x, draft, last_part(t->files[i].name), t->files[i].text, t->files[i].length);
-        if (result != 0) return cli_failed(c, result);
-    }
-    return 0;
-}
-
 /* ------------------------------------------------------------------ the job */
-
-/* The answer to a command; takes over `request`. */
-static int command(cli *c, json_t *request, json_t **answer) {
-    const char *document = NULL;
-    json_error_t problem;
-    *answer = NULL;
-    char *dumped = request != NULL ? json_dumps(request, JSON_COMPACT) : NULL;
-    json_decref(request);
-    if (dumped == NULL) return cli_no_memory(c);
-    int result = xinyi_command(c->x, dumped, &document);
-    free(dumped);
-    if (result != 0) return cli_failed(c, result);
-    *answer = json_loads(document, 0, &problem);
-    if (*answer != NULL) return 0;
-    cli_error(c, "the server's answer cannot be read: %s", problem.text);
-    return CLI_EXIT_REFUSED;
-}
 
 static json_t *dimensions(const cli *c, const ask *a) {
     if (c->json || a->csv != NULL) return json_pack("[ssss]", "kind", "grade", "division", "sector");
@@ -163,7 +133,7 @@ static int start(cli *c, const ask *a, uint32_t draft, json_int_t *job) {
                                 dimensions(c, a), "samples", (json_int_t)a->samples, "seed", (json_int_t)a->seed);
     if (request != NULL && a->scenario != NULL) json_object_set_new(request, "scenario", json_string(a->scenario));
     if (request != NULL && a->day != NULL) json_object_set_new(request, "day", json_string(a->day));
-    int code = command(c, request, &answer);
+    int code = ask_server(c, request, &answer);
     *job = json_integer_value(json_object_get(answer, "job"));
     json_decref(answer);
     return code;
@@ -181,7 +151,7 @@ static int wait_for(cli *c, json_int_t job, json_t **answer) {
     progress_init(&bar, "impact", 1000000);
     for (unsigned ms = POLL_LEAST_MS;; ms = ms * 2 < POLL_MOST_MS ? ms * 2 : POLL_MOST_MS) {
         rest(ms);
-        code = command(c, json_pack("{ss, sI}", "command", "job", "job", job), answer);
+        code = ask_server(c, json_pack("{ss, sI}", "command", "job", "job", job), answer);
         if (code != 0) break;
         const char *state = json_string_value(json_object_get(*answer, "state"));
         if (state == NULL || strcmp(state, "running") != 0) break;
@@ -243,7 +213,7 @@ static int run(cli *c, const ask *a, const policy_texts *t) {
     json_t *job = NULL;
     int code = check_texts(c, a, t);
     if (code == 0) code = cli_connect(c);
-    if (code == 0) code = upload(c, t, &draft);
+    if (code == 0) code = ask_upload(c, t, &draft);
     if (code == 0) code = start(c, a, draft, &number);
     if (code == 0) code = wait_for(c, number, &job);
     if (code == 0) code = judge(c, job);
