@@ -375,10 +375,7 @@ static status put_items(step *s, report_result *out) {
     if (code != STATUS_OK) return code;
     if (s->r->kind == REPORT_USE)
         code = txn_use(s->t, tally_month(s->day), s->r->type >> 8, s->now.division, s->r->type & 0xFF);
-    if (code != STATUS_OK) {
-        txn_set_profile(p, &p->now); /* both are part of the group by now: as they were, under a version of their own */
-        return code;
-    }
+    if (code != STATUS_OK) return code; /* both are part of the group by now, as they were */
     if (s->count == 2 && s->items[0].kind == ITEM_COMMITMENT) s->items[1].value = d->now->count;
     for (unsigned i = 0; i < s->count; i++) {
         out->number = replaces ? place : d->now->count;
