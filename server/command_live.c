@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/division.h"
 #include "base/log.h"
+#include "base/purpose.h"
 #include "server/command.h"
 #include "server/commit.h"
 #include "server/connection.h"
@@ -13,15 +14,62 @@
 #include <stdlib.h>
 #include <string.h>
 
+static json_t *areas_of(const credit_rules *rules) {
+    json_t *list = json_array();
+    for (unsigned i = 0; i < rules->area_count; i++) {
+        const credit_area *a = &rules->areas[i];
+        json_t *divisions = json_array();
+        for (unsigned d = 0; d < a->division_count; d++) {
+            char code[16];
+            snprintf(code, sizeof code, "%06u", a->divisions[d]);
+            json_array_append_new(divisions, json_string(code));
+        }
+        json_array_append_new(
+            list, json_pack("{s:i, s:s, s:s?, s:s?, s:o, s:I, s:o, s:o}", "code", (int)a->code, "id", a->id, "title",
+                            a->title, "kind", a->kind, "divisions", divisions, "subjects", (json_int_t)a->subject_count,
+                            "from", document_day(a->from_day, INT32_MIN), "to", document_day(a->to_day, INT32_MAX)));
+    }
+    return list;
+}
+
+/* Once a scenario, whatever the number of its policies; the newest policy's title and purpose. */
+static json_t *scenarios_of(const policy_set *set) {
+    json_t *list = json_array();
+    for (unsigned scenario = 1; scenario <= SCENARIO_MAX; scenario++) {
+        policy_info newest = {0};
+        for (size_t i = 0; i < policy_count(set); i++) {
+            policy_info info;
+            policy_get_info(set, i, &info);
+            if (info.scenario == scenario) newest = info;
+        }
+        if (newest.id == NULL) continue;
+        json_t *benefits = json_array();
+        for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
+            const policy_benefit *b = policy_benefit_of(set, scenario, code);
+            if (b != NULL)
+                json_array_append_new(benefits,
+                                      json_pack("{s:i, s:s, s:s}", "code", (int)code, "id", b->id, "title", b->title));
+        }
+        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s?, s:o}", "code", (int)scenario, "scenario",
+                                              newest.scenario_name, "title", newest.title, "purpose",
+                                              purpose_name(newest.purpose), "benefits", benefits));
+    }
+    return list;
+}
+
 status command_catalogue(command_run *r) {
     policy_set *set = command_active(r->s);
     char *text = document_catalogue(set);
+    bool made = text != NULL;
+    if (made) {
+        json_decref(r->answer);
+        r->answer = json_loads(text, 0, NULL);
+        free(text);
+        command_put(r, "areas", areas_of(policy_credit(set)));
+        command_put(r, "scenarios", scenarios_of(set));
+    }
     policy_destroy(&set);
-    if (text == NULL) return STATUS_OVERLOADED;
-    json_decref(r->answer);
-    r->answer = json_loads(text, 0, NULL);
-    free(text);
-    return STATUS_OK;
+    return made ? STATUS_OK : STATUS_OVERLOADED;
 }
 
 /* ------------------------------------------------------------------ the shadow */

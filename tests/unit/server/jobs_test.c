@@ -509,6 +509,24 @@ Test(commands, a_shadow_starts_from_zero_and_ends, .timeout = 60) {
     stop();
 }
 
+Test(commands, the_catalogue_has_areas_and_scenarios, .timeout = 60) {
+    start();
+    uint32_t number_of_draft = put_file(0, "power.yaml", HELP_POLICY);
+    put_file(number_of_draft, "areas.yaml",
+             "areas: test\nitems:\n  - {code: 1, id: park, title: 园区, kind: park, divisions: [530102]}\n");
+    expect_number(ask(STATUS_OK, "{\"command\": \"policy_activate\", \"draft\": %u}", number_of_draft), "version", 1);
+    json_t *answer = ask(STATUS_OK, "{\"command\": \"catalogue\"}");
+    const json_t *area = json_array_get(json_object_get(answer, "areas"), 0);
+    cr_assert_str_eq(json_string_value(json_object_get(area, "id")), "park");
+    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(area, "divisions"), 0)), "530102");
+    cr_assert(json_is_null(json_object_get(area, "to")));
+    const json_t *scenarios = json_object_get(answer, "scenarios");
+    cr_assert_eq(json_array_size(scenarios), 1);
+    cr_assert_str_eq(json_string_value(json_object_get(json_array_get(scenarios, 0), "scenario")), "power");
+    json_decref(answer);
+    stop();
+}
+
 static json_t *wait_for(int64_t job) {
     for (unsigned waited = 0; waited < 2000; waited++) {
         json_t *answer = ask(STATUS_OK, "{\"command\": \"job\", \"job\": %lld}", (long long)job);
