@@ -125,6 +125,14 @@ run build/xinyi policy diff policy $dir/candidate
 run build/xinyi policy test $dir/candidate
 run build/xinyi policy impact $dir/candidate --scenario loan --by kind --samples 1
 
+step "The candidate in the shadow of live traffic: a bank asks about 20,000 companies"
+awk -F, '$1 ~ /^uscc/ { print $1; if (++n == 20000) exit }' "$file" >$dir/companies.txt
+run build/xinyi policy shadow start $dir/candidate
+note "\$ xinyi evaluate --scenario loan --file companies.txt --csv > decisions.csv"
+build/xinyi evaluate --scenario loan --file $dir/companies.txt --csv >$dir/decisions.csv
+run build/xinyi policy shadow show
+run build/xinyi policy shadow stop
+
 step "It becomes law, while lookups go on; a decision of before can still be made again"
 receipt=$(build/xinyi --json explain --scenario loan "$company" | jq -r .receipt)
 run build/xinyi policy activate $dir/candidate
