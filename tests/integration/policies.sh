@@ -13,15 +13,16 @@ decisions() { "$XINYI" effect --month "$month" --scenario "$1" --json | jq '[.ro
 
 # Sets beside the shipped one: `strict` looks at everybody who was granted a loan; `broken` has a mistake; `lying` has an
 # example that does not hold.
-cp -r policy "$work/strict"
+cp -r policy "$work/base" # as it is now
+cp -r "$work/base" "$work/strict"
 sed -i -e 's/then: {outcome: granted,/then: {outcome: review,/' -e '/^examples:/,$d' "$work/strict/loan.yaml"
-cp -r policy "$work/broken"; echo 'policy: [' >"$work/broken/zz.yaml"
-cp -r policy "$work/lying"
+cp -r "$work/base" "$work/broken"; echo 'policy: [' >"$work/broken/zz.yaml"
+cp -r "$work/base" "$work/lying"
 sed -i '0,/expect: {outcome: granted/s//expect: {outcome: declined/' "$work/lying/loan.yaml"
-cmp -s policy/loan.yaml "$work/lying/loan.yaml" && not_ok "the lying set differs"
+cmp -s "$work/base/loan.yaml" "$work/lying/loan.yaml" && not_ok "the lying set differs"
 
 check "a province is invented" "$XINYI" gen --subjects "$subjects" --seed 7 --output "$work/province.csv"
-start_server
+start_server --policy "$work/base"
 check "and imported" "$XINYI" import "$work/province.csv"
 entity=uscc:91530000MA00TTT099
 check "an enterprise" "$XINYI" set $entity form=enterprise tax_grade=A public_grade=优 --create
@@ -37,7 +38,7 @@ contains "which is told" "$("$XINYI" policy activate "$work/strict" --expect 4 2
 expect_exit "no such version" 1 "$XINYI" policy rollback 9
 expect_exit "a version is a number" 2 "$XINYI" policy rollback strict
 expect_exit "no such directory" 2 "$XINYI" policy activate "$work/nothing"
-contains "the same set is in force already" "$("$XINYI" policy activate policy)" 'version 1 is in force already'
+contains "the same set is in force already" "$("$XINYI" policy activate "$work/base")" 'version 1 is in force already'
 equal "nothing of that left a trace" "$(history)" "[[1,\"$("$XINYI" policy list --json | jq -r '.hash[0:6]')\",null]]"
 
 # ---------------------------------------------------------------- under load
@@ -68,7 +69,7 @@ second=$("$XINYI" policy list --history --json | jq -r '.history[] | select(.ver
 history="[[5,\"$first\",1],[4,\"$second\",null],[3,\"$first\",1],[2,\"$second\",null],[1,\"$first\",null]]"
 equal "the history" "$(history)" "$history"
 contains "the history for people" "$("$XINYI" policy list --history)" "^ +5 +$month-[0-9 :]+ +[0-9]+ +$first[0-9a-f]+ +in force; version 1 again"
-equal "texts of a version are those of the directory" "$("$XINYI" policy diff 1 policy --json | jq .same)" true
+equal "texts of a version are those of the directory" "$("$XINYI" policy diff 1 "$work/base" --json | jq .same)" true
 equal "and differ from another's" "$("$XINYI" policy diff 1 2 --json | jq -r '.differences | length > 0')" true
 
 # ---------------------------------------------------------------- the shadow, counted
@@ -91,7 +92,7 @@ ferry() { # code, from, to, outcome
     "effective: {from: $2, to: $3}" 'tables:' '  - table: board' '    hit: first' '    inputs: [serious_list]' '    outputs: [outcome]' \
     '    rows:' "      - {id: F1, when: ['-'], then: [$4]}"
 }
-cp -r policy "$work/hours"
+cp -r "$work/base" "$work/hours"
 ferry old 2020-01-01 "$(hour 0)" review >"$work/hours/ferry-1.yaml"
 ferry new "$(hour 0)" 2040-01-01 granted >"$work/hours/ferry-2.yaml"
 check "a policy that has switched this hour" "$XINYI" policy activate "$work/hours"
@@ -123,7 +124,7 @@ last=$(version)
 counted=$(table)
 stop_server
 equal "the server ends well" "$stop_code" 0
-start_server
+start_server --policy "$work/base"
 equal "the table survives a restart" "$(table)" "$counted"
 equal "what was activated live is still in force" "$(version)" "$last"
 contains "which the log tells" "$(cat "$server_log")" 'policy_directory_kept_out'
@@ -131,10 +132,10 @@ equal "the whole history, too" "$("$XINYI" policy list --history --json | jq -c 
 "$XINYI" evaluate --scenario loan $entity >/dev/null
 sleep 6 # a collection, without anybody asking for it
 kill_server
-start_server
+start_server --policy "$work/base"
 equal "what was collected survives kill -9" "$(table | jq '[.[].decisions] | add')" "$(($(jq '[.[].decisions] | add' <<<"$counted") + 1))"
 equal "and so does what is in force" "$(version)" "$last"
-cp -r policy "$work/edited"; echo '# edited' >>"$work/edited/loan.yaml"
+cp -r "$work/base" "$work/edited"; echo '# edited' >>"$work/edited/loan.yaml"
 stop_server
 start_server --policy "$work/edited"
 equal "a directory that has changed is applied" "$(version)" "$((last + 1))"
