@@ -52,6 +52,7 @@
 /* credit: records, commitments, service, lists, sources */
 #define LIMIT_DOSSIER_ITEMS 4096       /* items of one subject's dossier */
 #define LIMIT_DOSSIER_USES 256         /* benefits used that it keeps: the newest */
+#define LIMIT_DOSSIER_LISTINGS 128     /* listings of it: each is compared with every record that might end it */
 #define LIMIT_DOSSIERS (64u << 20)     /* subjects with a dossier: address space, not memory */
 #define LIMIT_SOURCES 255              /* sources of data, 1..255; 0 is the base */
 #define LIMIT_RECORD_TYPES 1024        /* of the catalogue */

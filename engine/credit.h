@@ -194,6 +194,10 @@ typedef struct record_standing {
 void credit_record_standing(const credit_rules *r, const dossier *d, uint32_t number, int32_t day,
                             record_standing *out);
 
+/* Service on a day: it counts, was reversed, or is from before the day of a record that makes it void. */
+typedef enum service_state { SERVICE_COUNTED, SERVICE_REVERSED, SERVICE_VOID } service_state;
+service_state credit_service_state(const credit_rules *r, const dossier *d, uint32_t number, int32_t day);
+
 typedef struct commitment_standing {
     uint8_t state; /* commitment_state as of this day; an overdue one is BREACHED */
     bool overdue;  /* BREACHED because the deadline passed */
@@ -213,6 +217,9 @@ typedef struct listing_standing {
 } listing_standing;
 void credit_listing_standing(const credit_rules *r, const dossier *d, uint32_t number, int32_t day,
                              listing_standing *out);
+/* All listings of a dossier in order of their numbers, at the price of one; how many. */
+unsigned credit_listing_standings(const credit_rules *r, const dossier *d, int32_t day,
+                                  uint16_t numbers[LIMIT_DOSSIER_ITEMS], listing_standing out[LIMIT_DOSSIER_ITEMS]);
 
 /* The claim that a field's value comes from on the side of the sources: highest priority, then latest day, then latest
  * item. -1: nobody claims it. Source-side values of fields that are sums or flags get the dossier's share on top.

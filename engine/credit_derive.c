@@ -14,8 +14,11 @@
 #include <string.h>
 
 /* Days without any difference that the next change is looked for before one is taken as it is: then a profile may be
- * looked at once too often, but never too late. */
+ * looked at once too often, but never too late. Of a long dossier fewer, so that the work is bounded: points that have
+ * reached their maximum do not change for a long time. */
 #define PROBES_MAX 256
+#define PROBES_LEAST 4
+#define PROBED_PIECES (1u << 15)
 
 /* ------------------------------------------------------------------ claims */
 
@@ -35,16 +38,36 @@ typedef struct live_claim {
     const item *item;
 } live_claim;
 
+static void take_what_is_later(live_claim *claim, const live_claim *other) {
+    if (other->item->source == claim->item->source && later(other->item, claim->item))
+        claim->mask &= ~other->item->claim.mask;
+}
+
+#define CLAIMS_IN_PAIRS 32u
+#define CHAINS 256u
+
 static unsigned find_claims(const dossier *d, live_claim out[LIMIT_DOSSIER_ITEMS]) {
     const uint64_t writable = profile_writable_mask();
     unsigned n = 0;
     for (uint32_t i = 0; i < d->count; i++)
         if (d->items[i].kind == ITEM_CLAIM)
             out[n++] = (live_claim){.mask = d->items[i].claim.mask & writable, .item = &d->items[i]};
+    if (n <= CLAIMS_IN_PAIRS) {
+        for (unsigned i = 0; i < n; i++)
+            for (unsigned j = 0; j < n; j++) take_what_is_later(&out[i], &out[j]);
+        return n;
+    }
+    /* a source holds few claims: those that share a chain are compared */
+    uint16_t first[CHAINS], next[LIMIT_DOSSIER_ITEMS];
+    memset(first, 0xFF, sizeof first);
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t *chain = &first[out[i].item->source % CHAINS];
+        next[i] = *chain;
+        *chain = (uint16_t)i;
+    }
     for (unsigned i = 0; i < n; i++)
-        for (unsigned j = 0; j < n; j++)
-            if (out[j].item->source == out[i].item->source && later(out[j].item, out[i].item))
-                out[i].mask &= ~out[j].item->claim.mask;
+        for (uint16_t j = first[out[i].item->source % CHAINS]; j != NO_ITEM; j = next[j])
+            take_what_is_later(&out[i], &out[j]);
     return n;
 }
 
@@ -356,7 +379,9 @@ void credit_derive(const credit_rules *r, const dossier *d, const profile *store
     profile probe;
     take_apart(r, d, stored, &t);
     int32_t next = derive_day(&t, day, out);
-    for (unsigned i = 0; i < PROBES_MAX && next < UINT16_MAX; i++) {
+    unsigned probes = t.count > 0 ? PROBED_PIECES / t.count : PROBES_MAX;
+    probes = probes > PROBES_MAX ? PROBES_MAX : probes < PROBES_LEAST ? PROBES_LEAST : probes;
+    for (unsigned i = 0; i < probes && next < UINT16_MAX; i++) {
         int32_t after = derive_day(&t, next, &probe);
         if (memcmp(&probe, out, sizeof probe) != 0) break;
         next = after;

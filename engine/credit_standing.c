@@ -125,6 +125,21 @@ void credit_record_standing(const credit_rules *r, const dossier *d, uint32_t nu
     if (record_span_of(&k, number, &s)) stand(r, &s, day, out);
 }
 
+/* ------------------------------------------------------------------ service */
+
+service_state credit_service_state(const credit_rules *r, const dossier *d, uint32_t number, int32_t day) {
+    dossier_links k;
+    record_span s;
+    CHECK(number < d->count);
+    dossier_link(r, d, &k);
+    if (dossier_linked(&k, number, ITEM_SERVICE_REVERSE)) return SERVICE_REVERSED;
+    for (uint32_t i = 0; i < d->count; i++) {
+        if (d->items[i].kind != ITEM_RECORD || !record_span_of(&k, i, &s) || day < s.from) continue;
+        if ((s.type->effects >> EFFECT_SERVICE_VOID & 1) != 0 && d->items[number].day < s.from) return SERVICE_VOID;
+    }
+    return SERVICE_COUNTED;
+}
+
 /* ------------------------------------------------------------------ commitments */
 
 /* One step, taken at `when`. False: the line has ended. */
@@ -254,7 +269,7 @@ static void cut(listing_span *s, int32_t day, uint8_t cause, uint16_t remover) {
 static void cut_by_removals(const dossier_listings *all, listing_span *s) {
     const credit_list *list = s->list;
     if (!list->removed_by_classes && !list->removed_by_effect && !list->removed_by_breach) return;
-    for (unsigned i = 0; i < all->removal_count; i++) {
+    for (unsigned i = 0; i < all->removal_count && s->to > s->from; i++) {
         const removal *m = &all->removals[i];
         if (m->day < s->from && m->reported < s->number) continue;
         if ((m->classes & list->removed_by_classes) || (m->effect && list->removed_by_effect) ||
@@ -311,10 +326,39 @@ uint32_t credit_lists_hold(const credit_rules *r, uint32_t claimed, uint32_t lis
     return hold;
 }
 
+/* A claim of another list suspends a listing for as long as it is claimed: the flags of that day, derived once for all
+ * listings that ask. */
+typedef struct suspension {
+    bool known;
+    uint32_t flags;
+} suspension;
+
+static bool is_suspended(const dossier_links *k, const listing_span *s, int32_t day, suspension *by) {
+    const credit_list *over = s->list && s->list->excluded_by ? credit_list_of(k->rules, s->list->excluded_by) : NULL;
+    if (!over) return false;
+    if (!by->known) {
+        profile p, empty;
+        profile_init(&empty, &k->dossier->subject);
+        credit_derive(k->rules, k->dossier, &empty, day, &p);
+        *by = (suspension){.known = true, .flags = p.flags};
+    }
+    return by->flags & over->flag;
+}
+
+static listing_standing listing_stands(const dossier_links *k, const listing_span *s, int32_t day, suspension *by) {
+    listing_standing out = {.until = as_day(s->to), .active = day >= s->from && day < s->to};
+    if (day >= s->to) out.removed_by = s->cause;
+    if (!out.active || !is_suspended(k, s, day, by)) return out;
+    out.active = false;
+    out.removed_by = REMOVED_LIST;
+    return out;
+}
+
 void credit_listing_standing(const credit_rules *r, const dossier *d, uint32_t number, int32_t day,
                              listing_standing *out) {
     dossier_links k;
     dossier_listings all;
+    suspension by = {0};
     *out = (listing_standing){0};
     CHECK(number < d->count);
     if (d->items[number].kind != ITEM_LISTING) return;
@@ -322,16 +366,19 @@ void credit_listing_standing(const credit_rules *r, const dossier *d, uint32_t n
     dossier_list_all(&k, &all);
     const listing_span *s = all.items;
     while (s->number != number) s++;
-    out->until = as_day(s->to);
-    out->removed_by = day >= s->to ? s->cause : REMOVED_NOT;
-    out->active = day >= s->from && day < s->to;
-    if (!out->active || !s->list || !s->list->excluded_by) return;
-    /* a claim of the other list suspends it for as long as it is claimed */
-    profile p, empty;
-    profile_init(&empty, &d->subject);
-    credit_derive(r, d, &empty, day, &p);
-    const credit_list *over = credit_list_of(r, s->list->excluded_by);
-    if (!over || !(p.flags & over->flag)) return;
-    out->active = false;
-    out->removed_by = REMOVED_LIST;
+    *out = listing_stands(&k, s, day, &by);
+}
+
+unsigned credit_listing_standings(const credit_rules *r, const dossier *d, int32_t day,
+                                  uint16_t numbers[LIMIT_DOSSIER_ITEMS], listing_standing out[LIMIT_DOSSIER_ITEMS]) {
+    dossier_links k;
+    dossier_listings all;
+    suspension by = {0};
+    dossier_link(r, d, &k);
+    dossier_list_all(&k, &all);
+    for (unsigned i = 0; i < all.count; i++) {
+        numbers[i] = all.items[i].number;
+        out[i] = listing_stands(&k, &all.items[i], day, &by);
+    }
+    return all.count;
 }

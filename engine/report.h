@@ -27,7 +27,7 @@
  *     LISTING_REMOVE      target, day, text                 ALREADY_ENDED
  *     NAME                text (the name, to 96 bytes)      -
  *     USE                 type (scenario << 8 | benefit), day   UNKNOWN_BENEFIT
- *   and at last DOSSIER_FULL.
+ *   and at last DOSSIER_FULL (of listings a dossier holds LIMIT_DOSSIER_LISTINGS).
  *
  * COMMITMENT_ACCEPT with a type and no target drafts and accepts in one report. `target` is the id under which the same
  * source reported the thing; a source with the right `corrects: any` (credit.h) may name anybody's. What ended once is

@@ -5,6 +5,7 @@
  * Cost: what deriving costs, and two passes over the dossier (who used this id, what is named by target). */
 #include "base/check.h"
 #include "base/purpose.h"
+#include "engine/credit_internal.h"
 #include "engine/policy_model.h"
 #include "engine/txn_internal.h"
 
@@ -179,6 +180,20 @@ static status on_repair(const step *s) {
     return standing.repairable_from > s->day ? STATUS_TOO_EARLY : STATUS_OK;
 }
 
+/* Minutes that count on this report's day. */
+static uint64_t minutes_of_day(const step *s) {
+    dossier_links k;
+    uint64_t minutes = 0;
+    if (s->d == NULL) return 0;
+    dossier_link(s->rules, s->d, &k);
+    for (uint32_t i = 0; i < s->d->count; i++) {
+        const item *it = &s->d->items[i];
+        if (it->kind == ITEM_SERVICE && it->day == s->day && !dossier_linked(&k, i, ITEM_SERVICE_REVERSE))
+            minutes += it->value;
+    }
+    return minutes;
+}
+
 static bool is_reversed(const dossier *d, uint32_t number) {
     for (uint32_t i = number + 1; i < d->count; i++)
         if (d->items[i].kind == ITEM_SERVICE_REVERSE && d->items[i].value == number) return true;
@@ -188,12 +203,8 @@ static bool is_reversed(const dossier *d, uint32_t number) {
 static status on_service(const step *s) {
     if (s->r->value == 0) return STATUS_BAD_VALUE;
     if (subject_kind_of(&s->r->subject) != SUBJECT_PERSON) return STATUS_BAD_SUBJECT;
-    uint64_t minutes = s->r->value;
-    for (uint32_t i = 0; s->d != NULL && i < s->d->count; i++) {
-        const item *it = &s->d->items[i];
-        if (it->kind == ITEM_SERVICE && it->day == s->day && !is_reversed(s->d, i)) minutes += it->value;
-    }
-    return minutes > s->rules->service_minutes_a_day ? STATUS_IMPLAUSIBLE : STATUS_OK;
+    bool plausible = minutes_of_day(s) + s->r->value <= s->rules->service_minutes_a_day;
+    return plausible ? STATUS_OK : STATUS_IMPLAUSIBLE;
 }
 
 static status may_accept(const step *s) {
@@ -272,7 +283,9 @@ static status on_listing(step *s) {
     s->until = s->r->until;
     if (s->until == 0 && list->valid.unit != PERIOD_NONE)
         s->until = (uint16_t)credit_period_end(s->rules, s->day, list->valid);
-    return STATUS_OK;
+    unsigned listings = 0;
+    for (uint32_t i = 0; s->d != NULL && i < s->d->count; i++) listings += s->d->items[i].kind == ITEM_LISTING;
+    return listings < LIMIT_DOSSIER_LISTINGS ? STATUS_OK : STATUS_DOSSIER_FULL;
 }
 
 static status on_delisting(const step *s) {
@@ -391,6 +404,9 @@ static status put_items(step *s, report_result *out) {
 
 /* ------------------------------------------------------------------ the whole */
 
+/* Kinds that are judged by flags and grades: those have to be by the rules in force, also before the sweep comes by. */
+static bool needs_today(unsigned kind) { return kind == REPORT_COMMITMENT_ACCEPT || kind == REPORT_LISTING_ADD; }
+
 static status check(step *s, report_result *out, bool *repeated) {
     *repeated = false;
     status code = report_form(s->r);
@@ -402,7 +418,10 @@ static status check(step *s, report_result *out, bool *repeated) {
     if (!txn_profile(s->t, &s->r->subject, &stored)) return STATUS_UNKNOWN_SUBJECT;
     s->hash = store_hash(s->t->e->subjects, &s->r->subject);
     s->d = txn_dossier(s->t, &s->r->subject, s->hash);
-    txn_derive(s->t, s->d, &stored, &s->now);
+    if (needs_today(s->r->kind))
+        txn_derive(s->t, s->d, &stored, &s->now);
+    else
+        s->now = stored;
     out->version = profile_version(&stored);
     code = check_source(s);
     if (code == STATUS_OK) code = check_repetition(s, out, repeated);

@@ -83,15 +83,14 @@ typedef struct list_walk {
 /* The newest listing in force, or the source that says so without one. False: the flag is there for another reason, a
  * record's effect, and the subject is on no list. */
 static bool fill_from_dossier(const list_walk *l, const dossier *d, wire_list_reply *out) {
-    for (uint32_t i = d->count; i > 0; i--) {
-        const item *it = &d->items[i - 1];
-        listing_standing standing;
-        if (it->kind != ITEM_LISTING || it->type != l->list->code) continue;
-        credit_listing_standing(l->rules, d, i - 1, l->day, &standing);
-        if (!standing.active) continue;
+    uint16_t numbers[LIMIT_DOSSIER_ITEMS];
+    listing_standing standings[LIMIT_DOSSIER_ITEMS];
+    for (unsigned n = credit_listing_standings(l->rules, d, l->day, numbers, standings); n > 0; n--) {
+        const item *it = &d->items[numbers[n - 1]];
+        if (it->type != l->list->code || !standings[n - 1].active) continue;
         out->source = it->source;
         out->from_day = it->day;
-        out->until_day = standing.until;
+        out->until_day = standings[n - 1].until;
         memcpy(out->text, it->text, sizeof out->text);
         return true;
     }
