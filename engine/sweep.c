@@ -3,8 +3,8 @@
  *
  * Two walks. Each day, over the dossiers: those whose day has come are derived again and written, and what has been
  * kept long enough is erased. And once after new credit rules, over everybody: the population is derived by them. The
- * hash of the rules by which everybody was derived is durable; it is taken back before such a walk begins, so a walk
- * that was cut short by a stop, or by other rules, begins anew.
+ * hash of the rules by which everybody was derived is durable; it is taken back with the activation of others, so a
+ * walk that was cut short by a stop, or by other rules, begins anew.
  *
  * A position counts only once its group is published. Cost: two bytes looked at for a dossier that is not due; for
  * others what deriving costs. */
@@ -113,6 +113,17 @@ static bool record_hash(txn *t, sweep *s, uint64_t hash) {
     t->bytes += t->state.size - before;
     s->evaluated_with = hash;
     return true;
+}
+
+/* With the rules that are exchanged: what is written by the new ones from here on is not by those of the hash, also if
+ * they come back before the walk has begun. */
+status sweep_take_back(txn *t, const credit_rules *r) {
+    sweep s = t->swept ? t->sweep : t->e->sweep;
+    if (s.evaluated_with == 0 || s.evaluated_with == r->hash) return STATUS_OK;
+    if (!record_hash(t, &s, 0)) return STATUS_NO_MEMORY;
+    t->sweep = s;
+    t->swept = true;
+    return STATUS_OK;
 }
 
 static status walk_everybody(txn *t, sweep *s, size_t *budget) {

@@ -102,6 +102,9 @@ status txn_use(txn *t, unsigned month, unsigned scenario, uint32_t division, uns
 void txn_append_effects(const txn *t, buf *to);
 void txn_publish_effects(txn *t);
 
+/* sweep.c: for the activation of a set. NO_MEMORY: nothing is changed. */
+status sweep_take_back(txn *t, const credit_rules *r);
+
 /* txn_policy.c */
 void txn_publish_policies(txn *t);
 void txn_abort_policies(txn *t);

@@ -36,7 +36,8 @@ static status record_policy(txn *t, uint32_t version, const policy_image *image)
 }
 
 static status activate(txn *t, policy_set *set, const policy_image *image) {
-    status code = record_policy(t, policy_version(set), image);
+    status code = sweep_take_back(t, policy_credit(set));
+    if (code == STATUS_OK) code = record_policy(t, policy_version(set), image);
     if (code != STATUS_OK) {
         policy_destroy(&set);
         return code;

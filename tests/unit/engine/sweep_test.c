@@ -309,3 +309,25 @@ Test(sweep, an_activation_in_the_same_group_waits) {
     cr_assert_eq(stored(&w, 5).negative_points, 700);
     world_close(&w);
 }
+
+/* Groups that are full leave no room for the sweep: what they wrote by rules that were in force for a moment is found.
+ */
+Test(sweep, finds_what_was_written_under_rules_that_went_again) {
+    world w;
+    char text[4096];
+    open_many(&w);
+    sweep_all(&w, 1000);
+    const char *first = REPORT_PARTS[0];
+    activate_variant(&w, 2, variant(text, "class: minor, points: 2", "class: minor, points: 7"));
+    report r = world_report(REPORT_RECORD_ADD, 5, "r");
+    r.type = 101;
+    cr_assert_eq(world_say(&w, &r, NULL), STATUS_OK);
+    cr_assert_eq(stored(&w, 5).negative_points, 700);
+    activate_variant(&w, 3, first);
+    cr_assert(progress(&w).everybody);
+    restart(&w);
+    cr_assert(progress(&w).everybody, "that is durable");
+    sweep_all(&w, 1000);
+    cr_assert_eq(stored(&w, 5).negative_points, 200);
+    world_close(&w);
+}
