@@ -77,7 +77,7 @@
     X(TOO_EARLY, 166, REFUSED, "the minimum period has not passed yet")                                                \
     X(DOSSIER_FULL, 167, REFUSED, "the subject's dossier holds as many items as it can")                               \
     X(BARRED, 168, REFUSED, "the subject is barred from acceptance with gaps")                                         \
-    X(BAD_DAY, 169, REFUSED, "the day is missing, too long ago or in the future")                                      \
+    X(BAD_DAY, 169, REFUSED, "the day is in the future, too long ago, or before what it is about")                     \
     X(WRONG_STATE, 170, REFUSED, "the commitment is not in a state that allows this")                                  \
     X(UNKNOWN_BENEFIT, 171, REFUSED, "the scenario has no such benefit")                                               \
     X(SERIOUS_LISTED, 172, REFUSED, "the subject is on the serious-dishonesty list")                                   \

@@ -104,6 +104,9 @@ static void set_commitment(json_t **o, const page *g, uint32_t number) {
     document_set(o, "overdue", json_boolean(s.overdue));
     document_set(o, "breached", document_day(s.breached, 0));
     document_set(o, "repaired", json_boolean(s.repaired));
+    record_standing breach = {0};
+    if (s.state == COMMITMENT_BREACHED) credit_record_standing(g->rules, g->d, number, g->day, &breach);
+    document_set(o, "repairable_from", document_day(breach.repairable_from, 0));
 }
 
 static void set_listing(json_t **o, const page *g, uint32_t number) {
@@ -119,11 +122,10 @@ static void set_listing(json_t **o, const page *g, uint32_t number) {
 }
 
 static void set_service(json_t **o, const page *g, uint32_t number) {
-    bool reversed = false;
-    for (uint32_t i = number + 1; i < g->d->count && !reversed; i++)
-        reversed = g->d->items[i].kind == ITEM_SERVICE_REVERSE && g->d->items[i].value == number;
+    static const char *const states[] = {
+        [SERVICE_COUNTED] = "counted", [SERVICE_REVERSED] = "reversed", [SERVICE_VOID] = "void"};
     document_set(o, "minutes", json_integer((json_int_t)g->d->items[number].value));
-    document_set(o, "state", json_string(reversed ? "reversed" : "counted"));
+    document_set(o, "state", json_string(states[credit_service_state(g->rules, g->d, number, g->day)]));
 }
 
 static void set_target(json_t **o, const page *g, const item *i) {

@@ -29,8 +29,11 @@ int command_name(cli *c, int argc, char **argv) {
     if (argc - first != 2) return cli_usage(c, "give a subject and its name (in quotes if it has blanks)");
     if ((code = cli_subject(c, argv[first], &r.subject)) != 0) return code;
     size_t length = strlen(argv[first + 1]);
-    if (length == 0 || length > sizeof r.text - 1 || !utf8_is_line(argv[first + 1], length))
-        return cli_usage(c, "a name is 1 to %zu bytes of UTF-8 in one line, not %zu", sizeof r.text - 1, length);
+    if (length == 0 || length > sizeof r.text - 1)
+        return cli_usage(c, "a name has 1 to %zu bytes (about 32 Chinese characters), not %zu", sizeof r.text - 1,
+                         length);
+    if (!utf8_is_line(argv[first + 1], length))
+        return cli_usage(c, "a name is one line of UTF-8, without control characters");
     memcpy(r.text, argv[first + 1], length);
     if (id == NULL)
         r.id = xinyi_operation_new();

@@ -108,7 +108,7 @@ static int parse_options(const cli *c, const reporting_action *a, rulebook_part 
 
 static int parse_day(const cli *c, const char *option, const char *text, uint16_t *day) {
     if (text == NULL || reporting_parse_day(text, strlen(text), day)) return 0;
-    return cli_usage(c, "%s is a day YYYY-MM-DD, not '%s'", option, text);
+    return cli_usage(c, "%s is a day YYYY-MM-DD from 1970-01-02 on, not '%s'", option, text);
 }
 
 /* "240" minutes; "4", "1.5", "0.25" hours: exact to the minute. */
@@ -165,6 +165,14 @@ static int parse_arguments(const cli *c, const reporting_action *a, const argume
 
 /* ------------------------------------------------------------------ dossiers */
 
+/* A refusal is about the subject; everything else is about the server. */
+static int failed_of(cli *c, const xinyi_subject *subject, int result) {
+    char text[SUBJECT_TEXT];
+    if (result != STATUS_UNKNOWN_SUBJECT) return cli_failed(c, result);
+    cli_error(c, "%s: %s", cli_subject_text(subject, text), xinyi_status_text(STATUS_UNKNOWN_SUBJECT));
+    return CLI_EXIT_REFUSED;
+}
+
 int reporting_dossier(cli *c, unsigned asked_for, unsigned part, const xinyi_subject *subject, json_t **out) {
     json_t *whole = NULL;
     json_int_t next = 0;
@@ -176,7 +184,7 @@ int reporting_dossier(cli *c, unsigned asked_for, unsigned part, const xinyi_sub
         if (page == NULL) {
             json_decref(whole);
             if (result == 0) cli_error(c, "the server's document cannot be read: %s", problem.text);
-            return result != 0 ? cli_failed(c, result) : CLI_EXIT_REFUSED;
+            return result != 0 ? failed_of(c, subject, result) : CLI_EXIT_REFUSED;
         }
         const json_t *more = json_object_get(page, "next");
         json_int_t at = json_is_integer(more) ? json_integer_value(more) : 0;
@@ -222,7 +230,44 @@ static int find_target(cli *c, const reporting_action *a, unsigned part, xinyi_r
     return CLI_EXIT_REFUSED;
 }
 
+/* A listing goes by its id alone, and a delisting is for good: so it must be of the list that the command names. */
+static int check_list(cli *c, const xinyi_report_entry *r) {
+    json_t *document, *thing;
+    size_t i;
+    char shown[REPORTING_ID_TEXT], subject[SUBJECT_TEXT];
+    const json_t *meant = NULL;
+    int code = reporting_dossier(c, r->purpose, XINYI_DOSSIER_LISTINGS, &r->subject, &document);
+    if (code != 0) return code;
+    json_array_foreach(json_object_get(document, "items"), i, thing) {
+        const char *kind = json_string_value(json_object_get(thing, "kind"));
+        const char *id = json_string_value(json_object_get(thing, "id"));
+        xinyi_operation_id is;
+        if (kind == NULL || id == NULL || strcmp(kind, "listing") != 0 || xinyi_operation_parse(id, &is) != 0) continue;
+        if (memcmp(&is, &r->target, sizeof is) != 0) continue;
+        bool own = json_integer_value(json_object_get(thing, "source")) == r->source;
+        if (meant == NULL || own) meant = thing;
+        if (own) break;
+    }
+    if (meant != NULL && json_integer_value(json_object_get(meant, "type")) != r->type) {
+        const char *list = json_string_value(json_object_get(meant, "type_id"));
+        cli_error(c, "%s: the listing %s is on another list, %s: nothing was changed",
+                  cli_subject_text(&r->subject, subject), reporting_format_id(&r->target, shown),
+                  list != NULL ? list : "one that the policy no longer has");
+        code = CLI_EXIT_REFUSED;
+    }
+    json_decref(document);
+    return code;
+}
+
 /* ------------------------------------------------------------------ sending */
+
+/* What a status means for this kind of report, where the general text does not say it. */
+static const char *text_of(unsigned kind, unsigned code) {
+    if (code == STATUS_BAD_SUBJECT && kind == REPORT_SERVICE_ADD) return "only natural persons do volunteer service";
+    if (code == STATUS_UNKNOWN_RECORD_TYPE && kind == REPORT_LISTING_ADD) return "the policy set has no such list";
+    if (code == STATUS_UNKNOWN_RECORD_TYPE && kind != REPORT_RECORD_ADD) return "the policy set has no such matter";
+    return xinyi_status_text(code);
+}
 
 static const char *hint_of(unsigned code) {
     switch (code) {
@@ -262,7 +307,7 @@ static int show_result(cli *c, const xinyi_report_entry *r, const xinyi_report_r
             printf("; %s %s", ends[r->kind], view_day(reply->until, day));
         putchar('\n');
     }
-    if (reply->status != 0) cli_error(c, "%s: %s%s", subject, xinyi_status_text(reply->status), hint_of(reply->status));
+    if (reply->status != 0) cli_error(c, "%s: %s%s", subject, text_of(r->kind, reply->status), hint_of(reply->status));
     return cli_exit_of(reply->status);
 }
 
@@ -309,6 +354,7 @@ int reporting_run(cli *c, const reporting_action *a, rulebook_part part, int arg
     r.source = (uint16_t)source;
     r.type = (uint16_t)number;
     if (g.target == NULL && a->target_kind != NULL && (code = find_target(c, a, part_of(part), &r)) != 0) return code;
+    if (r.kind == XINYI_LISTING_REMOVE && (code = check_list(c, &r)) != 0) return code;
     if ((a->takes & REPORTING_TYPE) == 0) r.type = 0; /* it only helped to find what is meant */
     return reporting_send(c, &r);
 }

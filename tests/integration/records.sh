@@ -77,6 +77,7 @@ check "minutes" "$XINYI" service add $person --minutes 90 --source volunteer_pla
 equal "are added" "$(field $person volunteer_minutes)" 330
 expect_exit "too much for a day" 1 "$XINYI" service add $person --hours 9 --source volunteer_platform --id E-3
 expect_exit "not of a company" 1 "$XINYI" service add $company --hours 1 --id E-4
+contains "and why" "$("$XINYI" service add $company --hours 1 --id E-4 2>&1)" 'only natural persons'
 expect_exit "hours that are not whole in minutes" 2 "$XINYI" service add $person --hours 0.333
 check "a reversal" "$XINYI" service reverse $person --target E-1 --source volunteer_platform
 equal "takes them back" "$(field $person volunteer_minutes)" 90
@@ -85,6 +86,11 @@ contains "the list of service" "$("$XINYI" service list $person)" ' 240 +reverse
 check "an import of service" "$XINYI" service import "$work/service.csv" --source 4
 equal "is in force" "$(field $person volunteer_minutes)" $((90 + 20 * 330))
 contains "and gives stars" "$("$XINYI" service list $person)" '^111 h 30 min in all, 1 star$'
+check "falsified hours" "$XINYI" record add $person --type falsified_hours --day "$(ago '2 days')" --id F-1
+contains "make void what was before" "$("$XINYI" service list $person)" ' 330 +void +4 volunteer_platform +S-3'
+contains "not what is since" "$("$XINYI" service list $person)" ' 330 +counted +4 volunteer_platform +S-2'
+check "unless they are revoked" "$XINYI" record revoke $person --target F-1
+contains "then all counts" "$("$XINYI" service list $person)" ' 330 +counted +4 volunteer_platform +S-3'
 
 # ---------------------------------------------------------------- commitments
 out=$("$XINYI" commitment accept $company --matter business_premises --id C-1 --source approval_hall)
@@ -100,6 +106,8 @@ contains "as the list says" "$("$XINYI" commitment list $company)" 'business_pre
 check "one of long ago" "$XINYI" commitment accept $company --matter business_premises --id C-2 --day "$(ago '90 days')"
 contains "is overdue by itself" "$("$XINYI" commitment list $company)" 'breached 20[0-9-]+, overdue'
 equal "and broken" "$(field $company broken_commitments)" 1
+equal "from when it can be repaired" "$("$XINYI" commitment list $company --json | jq -r '[.items[] | select(.state == "breached") | (.breached < .repairable_from)] | tostring')" "[true]"
+expect_exit "not before" 1 "$XINYI" commitment repair $company --target C-2
 expect_exit "nothing is open to be fulfilled" 1 "$XINYI" commitment fulfil $company
 contains "the matters" "$("$XINYI" commitment matters)" 'business_premises +经营场所证明 +[0-9]+ working days'
 
@@ -122,12 +130,15 @@ contains "and persons masked" "$(cat "$work/red.csv")" '^red_list,id:530000\*+11
 if grep -q '张三\|199001010' "$work/red.csv"; then not_ok "nobody can be read" "$(cat "$work/red.csv")"; else ok "nobody can be read"; fi
 if "$XINYI" list export red_list --output - --json 2>/dev/null | grep -q '张三\|199001010'; then not_ok "nor in JSON"; else ok "nor in JSON"; fi
 check "a serious entry" "$XINYI" list add serious_list $person --source courts --id J-1
+expect_exit "not taken off by the name of another list" 1 "$XINYI" list remove red_list $person --target J-1 --source courts
+equal "so it stays on it" "$(field $person serious_list)" true
 equal "overrides the red list" "$(field $person red_list) $(field $person serious_list)" "false true"
 equal "also on the list" "$("$XINYI" list show red_list --json | jq -r .subject)" "$good"
 expect_exit "and keeps off it" 1 "$XINYI" list add red_list $person --id L-3
 check "removed" "$XINYI" list remove serious_list $person --source courts
 equal "is off" "$(field $person serious_list)" false
 expect_exit "no such list" 2 "$XINYI" list show blue_list
+contains "nobody's dossier" "$("$XINYI" record list uscc:93532901MA00TTT25E 2>&1)" 'uscc:93532901MA00TTT25E: no such subject'
 expect_exit "no such number" 1 "$XINYI" list show 77
 contains "the lists" "$("$XINYI" list)" 'serious_list +严重失信主体名单'
 

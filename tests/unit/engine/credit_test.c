@@ -358,17 +358,24 @@ Test(credit, a_claimed_listing_gives_way_while_a_record_is_in_force) {
 Test(credit, service_counts_unless_reversed_or_void) {
     d = begin_dossier(&memory, PERSON);
     add_claim(d, 0, date("2026-01-01"), "volunteer_minutes=6000");
-    add_item(d, ITEM_SERVICE, 0, date("2026-01-10"), 240);
+    uint32_t early = add_item(d, ITEM_SERVICE, 0, date("2026-01-10"), 240);
     uint32_t n = add_item(d, ITEM_SERVICE, 0, date("2026-01-11"), 60);
     ON("2026-01-11", "volunteer_minutes=6300 form=person");
     add_item(d, ITEM_SERVICE_REVERSE, 0, date("2026-01-20"), n);
     ON("2026-01-11", "volunteer_minutes=6240 change_day=");
     uint32_t x = record(7, "2026-02-01");
-    add_item(d, ITEM_SERVICE, 0, date("2026-02-01"), 30);
+    uint32_t late = add_item(d, ITEM_SERVICE, 0, date("2026-02-01"), 30);
     ON("2026-01-31", "volunteer_minutes=6240 volunteer_barred=false change_day=2026-02-01");
     ON("2026-02-01", "volunteer_minutes=6030 volunteer_barred=true change_day=2027-02-01");
     repair(x, "2026-06-01"); /* gives the right back, not the hours */
     ON("2026-06-01", "volunteer_minutes=6030 volunteer_barred=false change_day=");
+    cr_assert_eq(credit_service_state(r, d, early, date("2026-01-31")), SERVICE_COUNTED);
+    cr_assert_eq(credit_service_state(r, d, early, date("2026-02-01")), SERVICE_VOID);
+    cr_assert_eq(credit_service_state(r, d, early, date("2026-06-01")), SERVICE_VOID);
+    cr_assert_eq(credit_service_state(r, d, n, date("2026-06-01")), SERVICE_REVERSED);
+    cr_assert_eq(credit_service_state(r, d, late, date("2026-06-01")), SERVICE_COUNTED);
+    add_item(d, ITEM_REVOKE, 0, date("2026-06-02"), x);
+    cr_assert_eq(credit_service_state(r, d, early, date("2026-06-02")), SERVICE_COUNTED);
 }
 
 /* ------------------------------------------------------------------ sources */
