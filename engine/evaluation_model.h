@@ -64,7 +64,7 @@ static_assert(3 * LIMIT_EVALUATION_ROWS <= 64, "the rows that hold fit into one 
 static_assert(3 * LIMIT_EVALUATION_ROWS + LIMIT_EVALUATION_INPUTS + 2 <= CONTRIBUTIONS_MAX, "every line is told");
 
 typedef struct evaluation_example {
-    const char *name;
+    const char *name; /* name and mark first, as policy_named */
     policy_mark mark;
     profile given;
     bool wants_score, wants_grade, wants_card;

@@ -66,26 +66,6 @@ static void parse_example(policy_loader *l, const policy_node *node, const evalu
     if (keys[2].value) parse_expect(l, keys[2].value, e, out);
 }
 
-static int by_name(const void *a, const void *b) {
-    const evaluation_example *x = *(const evaluation_example *const *)a, *y = *(const evaluation_example *const *)b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : (x->mark.line > y->mark.line) - (x->mark.line < y->mark.line);
-}
-
-static void check_names(policy_loader *l, const evaluation_example *examples, unsigned count) {
-    const evaluation_example **sorted = POLICY_ARENA_ARRAY(&l->scratch, const evaluation_example *, count);
-    if (!sorted) {
-        l->no_memory = true;
-        return;
-    }
-    for (unsigned i = 0; i < count; i++) sorted[i] = &examples[i];
-    qsort(sorted, count, sizeof *sorted, by_name);
-    for (unsigned i = 1; i < count; i++)
-        if (sorted[i]->name[0] && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
-            policy_say_at(l, POLICY_ERROR, sorted[i]->mark,
-                          "an example of this name stands in line %u already; rename one", sorted[i - 1]->mark.line);
-}
-
 void evaluation_parse_examples(policy_loader *l, const policy_node *node, evaluation *e) {
     if (!policy_is_list(l, node, "'examples'")) return;
     if (node->count > LIMIT_POLICY_EXAMPLES) {
@@ -100,5 +80,5 @@ void evaluation_parse_examples(policy_loader *l, const policy_node *node, evalua
     e->examples = examples;
     for (const policy_node *each = node->first; each; each = each->next)
         parse_example(l, each, e, &examples[e->example_count++]);
-    check_names(l, examples, e->example_count);
+    policy_check_names(l, examples, sizeof(evaluation_example), e->example_count);
 }

@@ -167,26 +167,6 @@ static void parse_example(policy_loader *l, const policy_node *node, const polic
         parse_decision(l, keys[2].value, p, e);
 }
 
-static int by_name(const void *a, const void *b) {
-    const policy_example *x = *(const policy_example *const *)a, *y = *(const policy_example *const *)b;
-    int order = strcmp(x->name, y->name);
-    return order ? order : (x->mark.line > y->mark.line) - (x->mark.line < y->mark.line);
-}
-
-static void check_names(policy_loader *l, const policy_example *examples, unsigned count) {
-    const policy_example **sorted = POLICY_ARENA_ARRAY(&l->scratch, const policy_example *, count);
-    if (!sorted) {
-        l->no_memory = true;
-        return;
-    }
-    for (unsigned i = 0; i < count; i++) sorted[i] = &examples[i];
-    qsort(sorted, count, sizeof *sorted, by_name);
-    for (unsigned i = 1; i < count; i++)
-        if (sorted[i]->name[0] && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
-            policy_say_at(l, POLICY_ERROR, sorted[i]->mark,
-                          "an example of this name stands in line %u already; rename one", sorted[i - 1]->mark.line);
-}
-
 void policy_parse_examples(policy_loader *l, const policy_node *node, policy *out, bool guarantee,
                            policy_example **examples, unsigned *count) {
     if (!policy_is_list(l, node, "'examples'")) return;
@@ -201,7 +181,7 @@ void policy_parse_examples(policy_loader *l, const policy_node *node, policy *ou
     }
     for (const policy_node *each = node->first; each; each = each->next)
         parse_example(l, each, out, guarantee, &(*examples)[(*count)++]);
-    check_names(l, *examples, *count);
+    policy_check_names(l, *examples, sizeof(policy_example), *count);
 }
 
 /* ------------------------------------------------------------------ running */

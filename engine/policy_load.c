@@ -183,6 +183,26 @@ const char *policy_read_name(policy_loader *l, const policy_node *node, const ch
     return keep_text(l, node->text, node->length);
 }
 
+static int by_name(const void *a, const void *b) {
+    const policy_named *x = *(const policy_named *const *)a, *y = *(const policy_named *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x->mark.line > y->mark.line) - (x->mark.line < y->mark.line);
+}
+
+void policy_check_names(policy_loader *l, const void *examples, size_t size, unsigned count) {
+    const policy_named **sorted = POLICY_ARENA_ARRAY(&l->scratch, const policy_named *, count);
+    if (!sorted) {
+        l->no_memory = true;
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) sorted[i] = (const void *)((const char *)examples + i * size);
+    qsort(sorted, count, sizeof *sorted, by_name);
+    for (unsigned i = 1; i < count; i++)
+        if (sorted[i]->name[0] && strcmp(sorted[i]->name, sorted[i - 1]->name) == 0)
+            policy_say_at(l, POLICY_ERROR, sorted[i]->mark,
+                          "an example of this name stands in line %u already; rename one", sorted[i - 1]->mark.line);
+}
+
 /* ------------------------------------------------------------------ values */
 
 bool policy_read_number(policy_loader *l, const policy_node *node, const char *what, int64_t min, int64_t max,

@@ -95,6 +95,13 @@ bool policy_read_cell(policy_loader *l, const profile_field *field, const policy
                       const char **text);
 /* A profile field's value, as in examples. */
 bool policy_read_value(policy_loader *l, const profile_field *field, const policy_node *node, int64_t *out);
+/* What an example begins with, whatever it is of. */
+typedef struct policy_named {
+    const char *name; /* "" if it could not be read */
+    policy_mark mark;
+} policy_named;
+/* Says which of `count` examples, `size` bytes apart, have the name of another. */
+void policy_check_names(policy_loader *l, const void *examples, size_t size, unsigned count);
 /* "; did you mean …" over the names of fields. */
 const char *policy_suggest_field(const char *text, size_t length, char *buffer, size_t room);
 

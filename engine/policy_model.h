@@ -107,7 +107,7 @@ typedef struct policy_table {
 } policy_table;
 
 typedef struct policy_example {
-    const char *name;
+    const char *name; /* name and mark first, as policy_named */
     policy_mark mark;
     profile given;
     int32_t day;     /* of the decision; matters to pilots only */

@@ -180,6 +180,18 @@ static inline status world_apply(engine *e, const uint8_t *bytes, size_t length)
     return code == STATUS_END ? STATUS_OK : code;
 }
 
+/* A new engine from what was published, in the place of the old one. */
+static inline void world_restart(world *w) {
+    engine *fresh = world_engine(0);
+    cr_assert_eq(world_apply(fresh, w->log.data, w->log.size), STATUS_OK);
+    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
+    world_check(fresh);
+    txn_destroy(&w->t);
+    engine_destroy(&w->e);
+    w->e = fresh;
+    cr_assert_eq(txn_create(w->e, &w->t), STATUS_OK);
+}
+
 /* Two engines hold the same: profiles, accounts, operations by count, the next expiry, policies. */
 static inline void world_same(const engine *a, const engine *b) {
     engine_stats sa, sb;

@@ -97,17 +97,6 @@ static void check_readers(const world *w, const mirror people[PEOPLE]) {
     }
 }
 
-static void restart(world *w) {
-    engine *fresh = world_engine(0);
-    cr_assert_eq(world_apply(fresh, w->log.data, w->log.size), STATUS_OK);
-    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
-    world_check(fresh);
-    txn_destroy(&w->t);
-    engine_destroy(&w->e);
-    w->e = fresh;
-    cr_assert_eq(txn_create(w->e, &w->t), STATUS_OK);
-}
-
 static unsigned live_through(uint64_t seed) {
     world w;
     mirror people[PEOPLE] = {{0}};
@@ -130,7 +119,7 @@ static unsigned live_through(uint64_t seed) {
             read_log(&w, from, people);
         }
         check_readers(&w, people);
-        if (help_below(&seed, 60) == 0) restart(&w);
+        if (help_below(&seed, 60) == 0) world_restart(&w);
         int step = 1 + (int)help_below(&seed, 6);
         world_pass_days(&w, step);
         check_readers(&w, people);

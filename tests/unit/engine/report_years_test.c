@@ -259,17 +259,6 @@ static void report_something(world *w, model *m, uint64_t *seed, unsigned *accep
 
 /* ------------------------------------------------------------------ years */
 
-static void restart(world *w) {
-    engine *fresh = world_engine(0);
-    cr_assert_eq(world_apply(fresh, w->log.data, w->log.size), STATUS_OK);
-    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
-    world_check(fresh);
-    txn_destroy(&w->t);
-    engine_destroy(&w->e);
-    w->e = fresh;
-    cr_assert_eq(txn_create(w->e, &w->t), STATUS_OK);
-}
-
 static unsigned live_through(uint64_t seed) {
     static model m, before;
     world w;
@@ -289,7 +278,7 @@ static unsigned live_through(uint64_t seed) {
         } else
             world_commit(&w);
         compare(w.e, world_moment(&w), &m);
-        if (help_below(&seed, 80) == 0) restart(&w);
+        if (help_below(&seed, 80) == 0) world_restart(&w);
         int step = 1 + (int)help_below(&seed, 7);
         world_pass_days(&w, step);
         day += step;

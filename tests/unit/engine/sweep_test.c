@@ -75,17 +75,6 @@ static void activate_variant(world *w, uint32_t version, const char *first) {
     world_commit(w);
 }
 
-static void restart(world *w) {
-    engine *fresh = world_engine(0);
-    cr_assert_eq(world_apply(fresh, w->log.data, w->log.size), STATUS_OK);
-    cr_assert_eq(engine_recovered(fresh), STATUS_OK);
-    world_check(fresh);
-    txn_destroy(&w->t);
-    engine_destroy(&w->e);
-    w->e = fresh;
-    cr_assert_eq(txn_create(w->e, &w->t), STATUS_OK);
-}
-
 static uint32_t dossier_kinds(const world *w, uint32_t n, unsigned kind) {
     subject_id id = help_subject(n);
     profile p;
@@ -177,14 +166,14 @@ Test(sweep, new_rules_reach_everybody) {
     world_commit(&w);
     p = progress(&w);
     cr_assert_eq(p.done, 100u);
-    restart(&w); /* in the middle: the walk begins anew */
+    world_restart(&w); /* in the middle: the walk begins anew */
     p = progress(&w);
     cr_assert(p.everybody);
     cr_assert_eq(p.done, 0u);
     sweep_all(&w, 64);
     for (uint32_t n = 0; n < SUBJECTS; n++) cr_assert_eq(stored(&w, n).negative_points, n < 20 ? 400 : 0);
     cr_assert_not(progress(&w).everybody);
-    restart(&w); /* at the end: it does not */
+    world_restart(&w); /* at the end: it does not */
     cr_assert_not(progress(&w).everybody);
     size_t before = w.log.size;
     sweep_all(&w, 64);
@@ -230,7 +219,7 @@ Test(sweep, what_was_kept_long_enough_is_erased) {
     profile now = world_profile(&w, 1);
     now.seq = seen.seq;
     cr_assert_arr_eq(&now, &seen, sizeof now, "nothing shows");
-    restart(&w);
+    world_restart(&w);
     cr_assert_eq(dossier_kinds(&w, 1, ITEM_ERASED), 2u);
     /* no byte of it is left in what the next start reads */
     subject_id id = help_subject(1);
@@ -325,7 +314,7 @@ Test(sweep, finds_what_was_written_under_rules_that_went_again) {
     cr_assert_eq(stored(&w, 5).negative_points, 700);
     activate_variant(&w, 3, first);
     cr_assert(progress(&w).everybody);
-    restart(&w);
+    world_restart(&w);
     cr_assert(progress(&w).everybody, "that is durable");
     sweep_all(&w, 1000);
     cr_assert_eq(stored(&w, 5).negative_points, 200);
