@@ -130,9 +130,9 @@ json_t *command_findings(const policy_findings *f) {
     json_t *list = json_array();
     for (size_t i = 0; i < f->count; i++) {
         const policy_finding *x = &f->items[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:i, s:s}", "severity", severities[x->severity], "file",
-                                              x->file, "line", (int)x->line, "column", (int)x->column, "message",
-                                              x->message));
+        document_append(&list,
+                        json_pack("{s:s, s:s, s:i, s:i, s:s}", "severity", severities[x->severity], "file", x->file,
+                                  "line", (int)x->line, "column", (int)x->column, "message", x->message));
     }
     return list;
 }
@@ -170,7 +170,7 @@ json_t *command_decision(const policy_set *set, unsigned scenario, const decisio
     for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
         if ((d->benefits >> code & 1) == 0) continue;
         const policy_benefit *b = policy_benefit_of(set, scenario, code);
-        json_array_append_new(benefits, b != NULL ? json_string(b->id) : json_integer(code));
+        document_append(&benefits, b != NULL ? json_string(b->id) : json_integer(code));
     }
     return json_pack("{s:s, s:s, s:i, s:i, s:o, s:I, s:i, s:i}", "status", status_name(d->status), "outcome",
                      policy_outcome_name(d->outcome), "tier", (int)d->tier, "row", (int)d->row, "benefits", benefits,
@@ -181,8 +181,8 @@ json_t *command_decision(const policy_set *set, unsigned scenario, const decisio
 json_t *command_outcomes(const uint64_t matrix[4][4]) {
     json_t *rows = json_array();
     for (unsigned from = 0; from < 4; from++)
-        json_array_append_new(rows, json_pack("[IIII]", (json_int_t)matrix[from][0], (json_int_t)matrix[from][1],
-                                              (json_int_t)matrix[from][2], (json_int_t)matrix[from][3]));
+        document_append(&rows, json_pack("[IIII]", (json_int_t)matrix[from][0], (json_int_t)matrix[from][1],
+                                         (json_int_t)matrix[from][2], (json_int_t)matrix[from][3]));
     return rows;
 }
 

@@ -54,7 +54,7 @@ status command_policy_list(command_run *r) {
     command_put(r, "hash", json_string(policy_hash(active)));
     policy_destroy(&active);
     json_t *history = json_array();
-    for (size_t i = 0; i < l.count; i++) json_array_append_new(history, entry_document(&l.entries[i]));
+    for (size_t i = 0; i < l.count; i++) document_append(&history, entry_document(&l.entries[i]));
     command_put(r, "sets", json_integer((json_int_t)l.total));
     command_put(r, "history", history);
     free(l.entries);
@@ -104,8 +104,8 @@ status command_policy_texts(command_run *r) {
     json_t *files = json_array();
     for (size_t i = 0; i < e.file_count; i++) {
         json_t *one = json_pack("{s:s, s:I}", "name", e.files[i].name, "length", (json_int_t)e.files[i].length);
-        if (bytes <= TEXTS_WHOLE) json_object_set_new(one, "text", json_stringn(e.files[i].text, e.files[i].length));
-        json_array_append_new(files, one);
+        if (bytes <= TEXTS_WHOLE) document_set(&one, "text", json_stringn(e.files[i].text, e.files[i].length));
+        document_append(&files, one);
     }
     command_put(r, "files", files);
     return STATUS_OK;

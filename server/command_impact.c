@@ -147,7 +147,7 @@ status command_jobs(command_run *r) {
     for (size_t n = 0; impact_runs_at(jobs_state(r->s)->runs, n, &run); n++) {
         json_t *one = json_object();
         put_head(&one, &run);
-        json_array_append_new(list, one);
+        document_append(&list, one);
     }
     command_put(r, "jobs", list);
     return STATUS_OK;

@@ -22,12 +22,12 @@ static json_t *areas_of(const credit_rules *rules) {
         for (unsigned d = 0; d < a->division_count; d++) {
             char code[16];
             snprintf(code, sizeof code, "%06u", a->divisions[d]);
-            json_array_append_new(divisions, json_string(code));
+            document_append(&divisions, json_string(code));
         }
-        json_array_append_new(
-            list, json_pack("{s:i, s:s, s:s?, s:s?, s:o, s:I, s:o, s:o}", "code", (int)a->code, "id", a->id, "title",
-                            a->title, "kind", a->kind, "divisions", divisions, "subjects", (json_int_t)a->subject_count,
-                            "from", document_day(a->from_day, INT32_MIN), "to", document_day(a->to_day, INT32_MAX)));
+        document_append(&list, json_pack("{s:i, s:s, s:s?, s:s?, s:o, s:I, s:o, s:o}", "code", (int)a->code, "id",
+                                         a->id, "title", a->title, "kind", a->kind, "divisions", divisions, "subjects",
+                                         (json_int_t)a->subject_count, "from", document_day(a->from_day, INT32_MIN),
+                                         "to", document_day(a->to_day, INT32_MAX)));
     }
     return list;
 }
@@ -47,12 +47,12 @@ static json_t *scenarios_of(const policy_set *set) {
         for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
             const policy_benefit *b = policy_benefit_of(set, scenario, code);
             if (b != NULL)
-                json_array_append_new(benefits,
-                                      json_pack("{s:i, s:s, s:s}", "code", (int)code, "id", b->id, "title", b->title));
+                document_append(&benefits,
+                                json_pack("{s:i, s:s, s:s}", "code", (int)code, "id", b->id, "title", b->title));
         }
-        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:s?, s:o}", "code", (int)scenario, "scenario",
-                                              newest.scenario_name, "title", newest.title, "purpose",
-                                              purpose_name(newest.purpose), "benefits", benefits));
+        document_append(&list, json_pack("{s:i, s:s, s:s, s:s?, s:o}", "code", (int)scenario, "scenario",
+                                         newest.scenario_name, "title", newest.title, "purpose",
+                                         purpose_name(newest.purpose), "benefits", benefits));
     }
     return list;
 }
@@ -134,10 +134,9 @@ static json_t *shadow_benefits(const policy_set *active, const policy_set *candi
     for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
         if (counts->gained[code] == 0 && counts->lost[code] == 0) continue;
         const policy_benefit *b = benefit_of(active, candidate, scenario, code);
-        json_array_append_new(list,
-                              json_pack("{s:i, s:s?, s:s?, s:I, s:I}", "code", (int)code, "id",
-                                        b != NULL ? b->id : NULL, "title", b != NULL ? b->title : NULL, "gained",
-                                        (json_int_t)counts->gained[code], "lost", (json_int_t)counts->lost[code]));
+        document_append(&list, json_pack("{s:i, s:s?, s:s?, s:I, s:I}", "code", (int)code, "id",
+                                         b != NULL ? b->id : NULL, "title", b != NULL ? b->title : NULL, "gained",
+                                         (json_int_t)counts->gained[code], "lost", (json_int_t)counts->lost[code]));
     }
     return list;
 }
@@ -158,12 +157,12 @@ static json_t *shadow_scenarios(const server *s, const policy_set *active, const
         if (c.decisions == 0) continue;
         const char *name = policy_scenario_name(active, scenario);
         if (name == NULL) name = policy_scenario_name(candidate, scenario);
-        json_array_append_new(list, json_pack("{s:i, s:s?, s:I, s:I, s:o, s:o, s:I, s:I}", "code", (int)scenario,
-                                              "scenario", name, "decisions", (json_int_t)c.decisions, "different",
-                                              (json_int_t)c.different, "outcomes",
-                                              command_outcomes((const uint64_t(*)[4])c.outcome_from_to), "benefits",
-                                              shadow_benefits(active, candidate, scenario, &c), "amount_up",
-                                              (json_int_t)c.amount_up, "amount_down", (json_int_t)c.amount_down));
+        document_append(&list,
+                        json_pack("{s:i, s:s?, s:I, s:I, s:o, s:o, s:I, s:I}", "code", (int)scenario, "scenario", name,
+                                  "decisions", (json_int_t)c.decisions, "different", (json_int_t)c.different,
+                                  "outcomes", command_outcomes((const uint64_t(*)[4])c.outcome_from_to), "benefits",
+                                  shadow_benefits(active, candidate, scenario, &c), "amount_up",
+                                  (json_int_t)c.amount_up, "amount_down", (json_int_t)c.amount_down));
     }
     return list;
 }
@@ -247,7 +246,7 @@ static void read_effect(void *arg) {
 static json_t *outcome_counts(const uint64_t counts[TALLY_OUTCOMES]) {
     json_t *object = json_object();
     for (unsigned o = 0; o < TALLY_OUTCOMES; o++)
-        json_object_set_new(object, policy_outcome_name(o), json_integer((json_int_t)counts[o]));
+        document_set(&object, policy_outcome_name(o), json_integer((json_int_t)counts[o]));
     return object;
 }
 
@@ -257,9 +256,8 @@ static json_t *effect_benefits(const policy_set *set, const effect_row *row) {
         uint64_t given = row->counts.given[code], used = row->counts.used[code];
         if (given == 0 && used == 0) continue;
         const policy_benefit *b = policy_benefit_of(set, row->scenario, code);
-        json_array_append_new(list,
-                              json_pack("{s:i, s:s?, s:I, s:I}", "code", (int)code, "id", b != NULL ? b->id : NULL,
-                                        "given", (json_int_t)given, "used", (json_int_t)used));
+        document_append(&list, json_pack("{s:i, s:s?, s:I, s:I}", "code", (int)code, "id", b != NULL ? b->id : NULL,
+                                         "given", (json_int_t)given, "used", (json_int_t)used));
     }
     return list;
 }
@@ -281,19 +279,18 @@ static json_t *effect_document(const policy_set *set, unsigned by, const effect_
     return one;
 }
 
-/* Titles of the benefits that occur, once a scenario: {"travel": {"lane": "…"}}. */
+/* Titles once a scenario: {"travel": {"lane": "…"}}. */
 static json_t *benefit_titles(const policy_set *set) {
     json_t *all = json_object();
-    for (size_t i = 0; i < policy_count(set); i++) {
-        policy_info info;
-        policy_get_info(set, i, &info);
-        json_t *own = json_object_get(all, info.scenario_name);
-        if (own == NULL) {
-            own = json_object();
-            json_object_set_new(all, info.scenario_name, own);
+    for (unsigned scenario = 1; scenario <= SCENARIO_MAX; scenario++) {
+        const char *name = policy_scenario_name(set, scenario);
+        if (name == NULL) continue;
+        json_t *own = json_object();
+        for (unsigned code = 0; code < LIMIT_BENEFITS; code++) {
+            const policy_benefit *b = policy_benefit_of(set, scenario, code);
+            if (b != NULL) document_set(&own, b->id, json_string(b->title));
         }
-        for (size_t b = 0; b < info.benefit_count; b++)
-            json_object_set_new(own, info.benefits[b].id, json_string(info.benefits[b].title));
+        document_set(&all, name, own);
     }
     return all;
 }
@@ -331,7 +328,7 @@ status command_effect(command_run *r) {
     if (s == STATUS_TOO_LARGE) command_fail(r, s, "more than %u rows: name a month or a scenario", ROWS_MOST);
     if (s == STATUS_OK) {
         json_t *rows = json_array();
-        for (size_t i = 0; i < c.count; i++) json_array_append_new(rows, effect_document(set, c.by, &c.rows[i]));
+        for (size_t i = 0; i < c.count; i++) document_append(&rows, effect_document(set, c.by, &c.rows[i]));
         command_put(r, "rows", rows);
         command_put(r, "benefit_titles", benefit_titles(set));
     }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "server/command.h"
 #include "server/commit.h"
+#include "server/document.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,8 +52,8 @@ static void take_example(void *context, const char *file, unsigned line, const c
     }
     if (e->failed++ == 0) snprintf(e->first, sizeof e->first, "%s:%u: \"%s\" fails: %s", file, line, name, difference);
     if (e->failures != NULL && e->failed <= FAILURES_TOLD)
-        json_array_append_new(e->failures, json_pack("{s:s, s:i, s:s, s:s}", "file", file, "line", (int)line, "name",
-                                                     name, "difference", difference));
+        document_append(&e->failures, json_pack("{s:s, s:i, s:s, s:s}", "file", file, "line", (int)line, "name", name,
+                                                "difference", difference));
 }
 
 status command_policy_test(command_run *r) {

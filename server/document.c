@@ -40,6 +40,15 @@ void document_set(json_t **object, const char *key, json_t *value) {
     }
 }
 
+void document_append(json_t **array, json_t *value) {
+    if (*array == NULL) {
+        json_decref(value);
+    } else if (json_array_append_new(*array, value) != 0) { /* of NULL, too */
+        json_decref(*array);
+        *array = NULL;
+    }
+}
+
 json_t *document_value(const profile_field *field, int64_t value) {
     char text[PROFILE_VALUE_TEXT];
     if (value == PROFILE_MISSING) return json_null();

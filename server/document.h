@@ -14,6 +14,8 @@ char *document_dump(json_t *root);
 json_t *document_day(int32_t day, int32_t open);
 /* Adds a member; without memory the object goes away and *object is NULL from then on. */
 void document_set(json_t **object, const char *key, json_t *value);
+/* Adds to an array; the same. */
+void document_append(json_t **array, json_t *value);
 /* A value of a field as `get --json` writes it: enums by name, flags booleans, days as text, missing null. */
 json_t *document_value(const profile_field *field, int64_t value);
 /* Members "source", "source_id", "source_title" (null if the rules do not know it). */

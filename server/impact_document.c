@@ -80,7 +80,7 @@ static json_t *groups_of(const impact *i, unsigned scenario, unsigned benefit, u
         if (!differs(&counts)) continue;
         json_t *one = new_group(dimension, group);
         put_counts(&one, &counts, benefit == IMPACT_ANY);
-        json_array_append_new(list, one);
+        document_append(&list, one);
     }
     return list;
 }
@@ -101,10 +101,10 @@ static json_t *samples_of(const impact_run *run, unsigned scenario, unsigned ben
     size_t count = impact_samples(run->impact, scenario, benefit, gained, &samples);
     for (size_t n = 0; n < count; n++) {
         char subject[SUBJECT_TEXT];
-        json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "subject",
-                                              subject_format_masked(&samples[n].subject, subject), "before",
-                                              command_decision(run->before, scenario, &samples[n].before), "after",
-                                              command_decision(run->after, scenario, &samples[n].after)));
+        document_append(&list,
+                        json_pack("{s:s, s:o, s:o}", "subject", subject_format_masked(&samples[n].subject, subject),
+                                  "before", command_decision(run->before, scenario, &samples[n].before), "after",
+                                  command_decision(run->after, scenario, &samples[n].after)));
     }
     return list;
 }
@@ -115,11 +115,11 @@ static json_t *benefits_of(const impact_run *run, unsigned scenario) {
         const policy_benefit *b = policy_benefit_of(run->after, scenario, code);
         if (b == NULL) b = policy_benefit_of(run->before, scenario, code);
         if (b == NULL) continue;
-        json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o}", "code", (int)code, "id", b->id,
-                                              "title", b->title, "total", total_of(run->impact, scenario, code), "by",
-                                              by_groups(run, scenario, code), "gained_samples",
-                                              samples_of(run, scenario, code, true), "lost_samples",
-                                              samples_of(run, scenario, code, false)));
+        document_append(&list, json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:o}", "code", (int)code, "id", b->id, "title",
+                                         b->title, "total", total_of(run->impact, scenario, code), "by",
+                                         by_groups(run, scenario, code), "gained_samples",
+                                         samples_of(run, scenario, code, true), "lost_samples",
+                                         samples_of(run, scenario, code, false)));
     }
     return list;
 }
@@ -177,7 +177,7 @@ static json_t *guarantee_groups(const impact *i, unsigned program, unsigned dime
         if (g.accounts == 0) continue;
         json_t *one = new_group(dimension, group);
         put_guarantee(&one, &g);
-        json_array_append_new(list, one);
+        document_append(&list, one);
     }
     return list;
 }
@@ -207,9 +207,9 @@ json_t *impact_document(const impact_run *run, unsigned only) {
     json_t *scenarios = json_array(), *guarantees = json_array();
     impact_get_totals(i, &t);
     for (unsigned n = 0, scenario; (scenario = impact_scenario(i, n)) != 0; n++)
-        if (only == 0 || only == scenario) json_array_append_new(scenarios, scenario_document(run, scenario));
+        if (only == 0 || only == scenario) document_append(&scenarios, scenario_document(run, scenario));
     for (unsigned n = 0, program; (program = impact_program(i, n)) != 0; n++)
-        json_array_append_new(guarantees, guarantee_document(run, program));
+        document_append(&guarantees, guarantee_document(run, program));
     return json_pack("{s:I, s:f, s:s, s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:o}", "population", (json_int_t)t.subjects,
                      "seconds", t.seconds, "day", clock_format_day(run->at.day, day), "active",
                      set_document(t.before_version, run->before), "candidate",
