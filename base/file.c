@@ -51,7 +51,8 @@ status file_list_dir(const char *directory, const char *suffix, file_list *out) 
             strcmp(entry->d_name + length - suffix_length, suffix) != 0)
             continue;
         struct stat info;
-        if (fstatat(dirfd(dir), entry->d_name, &info, 0) != 0 || !S_ISREG(info.st_mode)) continue;
+        /* a link that leads nowhere is listed: to miss it in silence would be to lose a file */
+        if (fstatat(dirfd(dir), entry->d_name, &info, 0) == 0 && !S_ISREG(info.st_mode)) continue;
         if (out->count == room) {
             room = room == 0 ? 16 : room * 2;
             char **grown = realloc(out->names, room * sizeof *grown);

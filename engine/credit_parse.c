@@ -131,13 +131,17 @@ bool credit_read_word(policy_loader *l, const policy_node *node, const char *wha
                       unsigned count, unsigned *out) {
     char near[80] = "", all[240] = "";
     size_t used = 0;
+    bool more = false;
     for (unsigned i = 0; i < count; i++) {
         if (!names[i]) continue;
         *out = i;
         if (policy_is_text(node, names[i])) return true;
-        if (used < sizeof all)
+        if (used + strlen(names[i]) + 2 + sizeof " …" <= sizeof all)
             used += (size_t)snprintf(all + used, sizeof all - used, "%s%s", used ? ", " : "", names[i]);
+        else
+            more = true;
     }
+    if (more) snprintf(all + used, sizeof all - used, " …");
     if (node->kind == NODE_TEXT) policy_suggest_text(node->text, node->length, names, count, near, sizeof near);
     if (near[0])
         policy_error(l, node, "unknown %s '%.*s'%s", what, policy_shown(node->text, node->length), node->text, near);
@@ -287,6 +291,7 @@ static void resolve_breach(policy_loader *l, credit_loading *c) {
         r->breach_type = type->code;
         return;
     }
+    if (c->types_missing) return;
     const char *names[LIMIT_RECORD_TYPES];
     char near[80] = "";
     for (unsigned i = 0; i < r->type_count; i++) names[i] = r->types[i].id;

@@ -51,7 +51,8 @@ typedef struct credit_loading {
     uint64_t texts[PART_COUNT];     /* hash of its text */
     const char *breach;             /* id of a record type, as commitments name it */
     policy_mark breach_mark;
-    credit_example *examples; /* of the records */
+    bool types_missing, lists_missing; /* some could not be read: what names them may be right */
+    credit_example *examples;          /* of the records */
     unsigned example_count;
 } credit_loading;
 

@@ -22,7 +22,7 @@ static bool read_day(policy_loader *l, const policy_node *node, uint16_t *out) {
         *out = (uint16_t)day;
         return true;
     }
-    policy_error(l, node, "a day is written YYYY-MM-DD");
+    policy_error(l, node, "a day that exists is expected here, written YYYY-MM-DD");
     return false;
 }
 
@@ -42,6 +42,26 @@ static void add_about(example_reader *r, const policy_key *key, unsigned kind, u
     add(r, it);
 }
 
+static bool is_there(const policy_node *word, const char *const *names, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (policy_is_text(word, names[i])) return true;
+    return false;
+}
+
+/* What the server would refuse proves nothing. The calendar may not have been read yet. */
+static void check_repair(const example_reader *r, const policy_node *repaired, const record_type *type,
+                         const item *it) {
+    char text[CLOCK_DATE_TEXT];
+    uint16_t day;
+    if (!repaired || type->publicity_min.unit == PERIOD_WORKING_DAYS) return;
+    if (!read_day(r->l, repaired, &day)) return;
+    int32_t from = credit_period_end(r->loading->rules, it->day, type->publicity_min);
+    if (type->publicity_min.unit == PERIOD_NONE) from = it->day;
+    if (day < from)
+        policy_error(r->l, repaired, "such a record of that day cannot be repaired before %s",
+                     clock_format_day(from, text));
+}
+
 static void read_record(example_reader *r, const policy_node *node) {
     policy_key k[] = {{.name = "type", .required = true},
                       {.name = "day", .required = true},
@@ -53,10 +73,12 @@ static void read_record(example_reader *r, const policy_node *node) {
     item it = {.kind = ITEM_RECORD};
     if (!policy_read_keys(r->l, node, "a record", k, 4) || !k[0].value || !k[1].value) return;
     for (unsigned i = 0; i < rules->type_count; i++) names[i] = rules->types[i].id;
+    if (!is_there(k[0].value, names, rules->type_count) && r->loading->types_missing) return;
     if (!credit_read_word(r->l, k[0].value, "record type", names, rules->type_count, &type) ||
         !read_day(r->l, k[1].value, &it.day))
         return;
     it.type = rules->types[type].code;
+    check_repair(r, k[2].value, &rules->types[type], &it);
     unsigned number = add(r, it);
     add_about(r, &k[2], ITEM_REPAIR, 0, number, NULL);
     add_about(r, &k[3], ITEM_REVOKE, 0, number, NULL);
@@ -247,7 +269,7 @@ void credit_resolve_examples(policy_loader *l, credit_loading *c) {
             while (found < r->list_count && strcmp(r->lists[found].id, e->lists[n]) != 0) found++;
             if (found < r->list_count)
                 e->items[n].type = r->lists[found].code;
-            else
+            else if (!c->lists_missing)
                 policy_say_at(l, POLICY_ERROR, e->list_marks[n], "unknown list '%s'; lists are in the file 'lists:'",
                               e->lists[n]);
         }

@@ -221,9 +221,11 @@ void credit_parse_lists(policy_loader *l, const policy_node *root, credit_loadin
     if (!r.lists) return;
     for (const policy_node *n = list->first; n; n = n->next) read_list(&r, n);
     qsort(r.lists, r.count, sizeof *r.lists, by_code);
-    for (unsigned i = 0; i < r.count; i++) find_excluding(&r, &r.lists[i]);
+    /* one that could not be read may be the one that is meant */
+    for (unsigned i = 0; i < r.count && r.count == list->count; i++) find_excluding(&r, &r.lists[i]);
     size_t errors = l->file_errors;
     for (unsigned i = 0; i < r.count && errors == l->file_errors; i++) check_circle(&r, &r.lists[i]);
+    c->lists_missing = r.count < list->count;
     c->rules->lists = r.lists;
     c->rules->list_count = r.count;
 }

@@ -194,7 +194,7 @@ void credit_parse_calendar(policy_loader *l, const policy_node *root, credit_loa
 #define MINUTES_A_DAY 1440
 #define STARS_MAX 10
 
-/* "100 h", "90 min", or minutes. */
+/* "100 h", "90 min". A number alone is refused: whether hours or minutes were meant cannot be seen. */
 static bool read_minutes(policy_loader *l, const policy_node *node, uint32_t *minutes) {
     uint64_t n = 0;
     size_t at = 0, length = node->kind == NODE_TEXT ? node->length : 0;
@@ -202,7 +202,7 @@ static bool read_minutes(policy_loader *l, const policy_node *node, uint32_t *mi
         n = n * 10 + (uint64_t)(node->text[at] - '0');
     const char *unit = length ? node->text + at : "?";
     bool hours = strcmp(unit, " h") == 0;
-    if (at == 0 || n == 0 || !(hours || strcmp(unit, " min") == 0 || *unit == 0)) {
+    if (at == 0 || n == 0 || !(hours || strcmp(unit, " min") == 0)) {
         policy_error(l, node, "service is counted in hours or minutes: '100 h', '90 min'");
         return false;
     }

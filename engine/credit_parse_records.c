@@ -15,6 +15,7 @@ typedef struct records_reader {
     record_type classes[CLASS_MERIT + 1];
     record_type *types;
     policy_mark *marks; /* by type */
+    bool missing;       /* types that could not be read */
 } records_reader;
 
 static bool is_none(period p) { return p.unit == PERIOD_NONE; }
@@ -177,6 +178,7 @@ static void read_types(records_reader *r, const policy_node *node) {
         return;
     }
     for (const policy_node *n = node->first; n; n = n->next) read_type(r, n);
+    r->missing = r->rules->type_count < node->count;
     qsort(r->types, r->rules->type_count, sizeof *r->types, by_code);
     r->rules->types = r->types;
 }
@@ -278,6 +280,7 @@ void credit_parse_records(policy_loader *l, const policy_node *root, credit_load
     if (k[CLASSES].value) read_classes(&r, k[CLASSES].value);
     if (k[KEPT].value) read_kept(&r, k[KEPT].value);
     if (k[TYPES].value) read_types(&r, k[TYPES].value);
+    c->types_missing = r.missing;
     if (k[THRESHOLDS].value) read_thresholds(&r, k[THRESHOLDS].value);
     if (k[EXAMPLES].value)
         credit_parse_examples(l, k[EXAMPLES].value, c);

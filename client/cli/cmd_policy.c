@@ -180,10 +180,13 @@ static int test(cli *c, const policy_texts *t) {
     policy_set *set = NULL;
     policy_findings findings = {0};
     status s = policy_load(t->files, t->count, 1, &findings, &set);
+    if (s == STATUS_OK && !c->json) {
+        print_ignored(c, &t->ignored);
+        for (size_t i = 0; i < findings.count; i++) print_finding(c, &findings.items[i]);
+    }
     policy_findings_deinit(&findings);
     if (s != STATUS_OK) return check(c, t);
     examples e = {.c = c};
-    if (!c->json) print_ignored(c, &t->ignored);
     policy_run_examples(set, on_example, &e);
     if (!c->json)
         printf("%s%zu examples passed, %zu failed%s\n", cli_paint(c, e.failed == 0 ? "32" : "31"), e.passed, e.failed,

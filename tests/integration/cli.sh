@@ -173,6 +173,10 @@ x id check uscc:91530000MA00TTT098; exits "id check of a wrong number" 1
 x policy check "$dir/policy"; exits "policy check exits 0" 0; has "policy check sums up" "$out" "2 files, 2 policies, 3 tables, 8 rows, 2 examples"
 x policy check "$dir/policy" --json; is "policy check as JSON" "$(j '"\(.ok) \(.errors) \(.policies)"')" "true 0 2"
 x policy test "$dir/policy"; exits "policy test exits 0" 0; has "policy test counts" "$out" "2 examples passed, 0 failed"
+mkdir -p "$dir/warned"; printf 'service: s\nauthority: a\n' >"$dir/warned/service.yaml"
+x policy test "$dir/warned"; exits "warnings do not fail a test" 0; has "but are shown" "$out" "no legal basis is named"
+ln -s /nowhere "$dir/warned/lists.yaml"; x policy test "$dir/warned"; exits "a link that leads nowhere is not passed over" 2
+rm -r "$dir/warned"
 x policy test "$dir/policy" --json; is "policy test as JSON" "$(jq -rs 'map(.ok) | @csv' <<<"$out")" "true,true"
 sed 's/public_grade: 优}, then/public_grad: 优}, then/' "$dir/policy/loan.yaml" >"$dir/bad/loan.yaml"
 x policy check "$dir/bad"; exits "policy check of a bad file exits 1" 1

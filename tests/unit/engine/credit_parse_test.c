@@ -169,6 +169,7 @@ static const wrong WRONG[] = {
     {SERVICE "stars: [100 h, 100 h]\n", POLICY_ERROR, 5, 16,
      "each star takes more than the one before; write rising times"},
     {SERVICE "stars: [100 hours]\n", POLICY_ERROR, 5, 9, "service is counted in hours or minutes: '100 h', '90 min'"},
+    {SERVICE "stars: [100]\n", POLICY_ERROR, 5, 9, "service is counted in hours or minutes: '100 h', '90 min'"},
     {SERVICE "stars: [99999999 h]\n", POLICY_ERROR, 5, 9, "more hours than can be counted"},
     {SERVICE "stars: []\n", POLICY_ERROR, 5, 8, "0 stars; write 1 to 10 rising times"},
     /* sources */
@@ -228,6 +229,40 @@ Test(credit_parse, each_part_stands_in_a_set_once) {
     cr_assert_not_null(found);
     cr_assert_str_eq(found->file, "p2.yaml");
     policy_findings_deinit(&f);
+}
+
+#define EXAMPLE_OF(type, more)                                                                                         \
+    "examples: [{name: e, given: {day: 2026-09-01, records: [{type: " type ", day: 2026-01-10" more                    \
+    "}]}, expect: {negative_points: 0}}]\n"
+
+static void only_finding(const char *const *texts, size_t n, unsigned line, unsigned column, const char *message) {
+    policy_findings f;
+    policy_set *set = NULL;
+    cr_assert_eq(load_parts(texts, n, &f, &set), STATUS_POLICY_INVALID, "%s", message);
+    cr_assert_not_null(find_finding(&f, POLICY_ERROR, line, column, message), "%s", message);
+    cr_assert_eq(f.errors, 1u, "%s", message);
+    policy_findings_deinit(&f);
+}
+
+/* What a file names of a type or a list that could not be read is not wrong itself. */
+Test(credit_parse, one_mistake_is_told_once) {
+    const char *const type[] = {RECORDS "  - {code: 0, id: x, class: general}\n" EXAMPLE_OF("x", ""),
+                                "commitments: c\n" HEAD_TEXT "breach: x\nmatters: []\n"};
+    only_finding(type, 2, 9, 12, "a record's code is a whole number from 1 to 65535, not '0'");
+    const char *const list[] = {
+        LISTS "  - {code: 3, id: a, excluded_by: b}\n  - {code: 9, id: b}\n", RECORDS
+        "examples: [{name: e, given: {day: 2026-09-01, lists: [{list: b, day: 2026-01-10}]}, expect: {red_list: "
+        "false}}]\n"};
+    only_finding(list, 2, 7, 12, "a list's code is a whole number from 1 to 8, not '9'");
+}
+
+/* The server would refuse such a repair. */
+Test(credit_parse, examples_cannot_do_what_the_server_refuses) {
+    const char *const early = RECORDS EXAMPLE_OF("late", ", repaired: 2026-04-09");
+    only_finding(&early, 1, 9, 97, "such a record of that day cannot be repaired before 2026-04-10");
+    const char *const in_time = RECORDS EXAMPLE_OF("late", ", repaired: 2026-04-10");
+    policy_set *set = must_load_parts(&in_time, 1);
+    policy_destroy(&set);
 }
 
 Test(credit_parse, references_are_found_whatever_the_order) {
@@ -295,7 +330,7 @@ Test(credit_parse, what_is_right_arrives) {
     const char *const others[] = {
         SOURCES "  - {number: 9, id: self, priority: 10, fields: {sector: 12, since_day: 20}}\n"
                 "  - {number: 3, id: p, reports: [use], corrects: any}\n",
-        SERVICE "max_minutes_a_day: 600\nstars: [90 min, 2 h, 150]\n",
+        SERVICE "max_minutes_a_day: 600\nstars: [90 min, 2 h, 150 min]\n",
         CALENDAR "weekend: [sunday]\nholidays: ['2026-05-01..2026-05-03', 2026-01-01]\nworkdays: [2026-05-10]\n",
         "lists:\n  - {code: 4, id: x, valid: 10 days, published: true, qualify: [{tax_grade: A}, {public_score: '>= "
         "800', "
@@ -388,7 +423,7 @@ Test(credit_parse, examples_of_the_catalogue_are_run) {
                 "    given: {records: [{type: late, day: 2026-01-31}], tax_grade: A, day: 2026-02-01}\n"
                 "    expect: {negative_points: 1.5, tax_grade: A, change_day: 2027-01-31}\n"
                 "  - name: wrong\n"
-                "    given: {records: [{type: late, day: 2026-01-31, repaired: 2026-02-01}], day: 2026-02-01}\n"
+                "    given: {records: [{type: late, day: 2026-01-31, repaired: 2026-04-30}], day: 2026-04-30}\n"
                 "    expect: {negative_points: 1.5, tax_grade: A}\n";
     policy_set *set = must_load_parts(&text, 1);
     told t = {0};
