@@ -401,7 +401,7 @@ Test(profile, decode_refuses_what_is_outside_the_domains) {
     expect_refused(23, "\x08", 1, STATUS_BAD_VALUE, FIELD_retailer);
     for (unsigned bit = 0; bit < 32; bit++) {
         uint32_t flags = 1u << bit;
-        bool owned = bit <= 6 || (bit >= 16 && bit <= 20);
+        bool owned = bit <= 10 || (bit >= 16 && bit <= 20);
         if (!owned) expect_refused(24, (const char *)&flags, 4, STATUS_BAD_VALUE, FIELD_red_list);
     }
     expect_refused(28, "\xe9\x03", 2, STATUS_BAD_VALUE, FIELD_public_score);
