@@ -76,10 +76,19 @@ static void put_decision(const cli *c, const json_t *d, const char *title, buf *
 
 /* ------------------------------------------------------------------ what stands in the way */
 
-static size_t failing(const json_t *row) {
+static bool changes_field(const json_t *changes, const char *field) {
+    json_t *change;
+    size_t i;
+    json_array_foreach(changes, i, change) if (strcmp(text_of(change, "field"), field) == 0) return true;
+    return false;
+}
+
+/* Cells that fail, those of fields that the suggestion changes left out. */
+static size_t failing(const json_t *row, const json_t *changes) {
     json_t *cell;
     size_t i, n = 0;
-    json_array_foreach(json_object_get(row, "cells"), i, cell) n += !is_true(cell, "satisfied");
+    json_array_foreach(json_object_get(row, "cells"), i, cell) n +=
+        !is_true(cell, "satisfied") && !changes_field(changes, text_of(cell, "field"));
     return n;
 }
 
@@ -93,14 +102,17 @@ static bool grants(const json_t *row, const char *benefit) {
     return false;
 }
 
-/* Rules usually go from the most generous to the least: of several that lack as much, the last asks for least. */
-static const json_t *nearest(const json_t *rows, const char *benefit) {
-    const json_t *best = NULL;
+/* The rule that the suggestion leads to, as far as the fields tell; of several the last, since rules usually go from
+ * the most generous to the least. Without a suggestion the one that lacks least. */
+static const json_t *nearest(const json_t *rows, const json_t *benefit) {
+    const json_t *best = NULL, *changes = json_object_get(benefit, "changes");
+    bool suggested = json_array_size(changes) > 0;
     json_t *row;
     size_t i;
     json_array_foreach(rows, i, row) {
-        if (!grants(row, benefit)) continue;
-        if (best == NULL || failing(row) <= failing(best)) best = row;
+        if (!grants(row, text_of(benefit, "id"))) continue;
+        size_t lacks = failing(row, changes), least = best != NULL ? failing(best, changes) : SIZE_MAX;
+        if (lacks < least || (lacks == least && suggested)) best = row;
     }
     return best;
 }
@@ -133,13 +145,13 @@ static void put_obstacle(const json_t *d, const json_t *benefit, buf *to) {
         buf_append_str(to, "    declined as a whole\n");
         return;
     }
-    if ((row = nearest(rows, text_of(benefit, "id"))) == NULL) {
+    if ((row = nearest(rows, benefit)) == NULL) {
         buf_append_str(to, "    no rule grants it\n");
         return;
     }
     buf_printf(to, "    nearest rule:   %s / %s: ", text_of(row, "table"), text_of(row, "row"));
     const json_t *used = used_instead(rows, row);
-    if (failing(row) > 0) {
+    if (failing(row, NULL) > 0) {
         put_cells(row, false, to);
     } else if (used != NULL) {
         buf_append_str(to, "holds, but ");
