@@ -26,13 +26,19 @@ const char help_replay[] =
     "Makes a decision again from its receipt (xinyi explain --receipt), after policies and profiles have changed: by "
     "the\n"
     "policy set of then, which the server keeps, and the inputs of then, which the receipt holds. Says \"the same\n"
-    "decision\", or shows both. A receipt is a text that begins with xr1-; FILE or - (standard input) holds one.\n"
-    "Exit status 0 the same, 4 another decision, 1 the receipt is damaged or its policy set is not known.\n"
+    "decision\", or shows both. A receipt is a text that begins with xr1-; FILE or - (standard input) holds one, or "
+    "many:\n"
+    "one a line, behind its subject as xinyi evaluate --receipts writes them. Of many those that are not the same are\n"
+    "told, with their line; --json prints every one, an object a line.\n"
+    "Exit status 0 the same, 4 another decision, 1 the receipt is damaged or its policy set is not known; of many 4 "
+    "if\n"
+    "some are the same and others not.\n"
     "\n"
     "  xinyi replay kept.txt\n"
-    "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --receipt | xinyi replay -\n";
+    "  xinyi explain --scenario loan uscc:91530000MA00TTT099 --receipt | xinyi replay -\n"
+    "  xinyi evaluate --scenario loan --file ids.txt --receipts > receipts.txt && xinyi replay receipts.txt\n";
 
-#define FILE_MAX (64u << 10)
+#define FILE_MAX (64u << 20)
 
 static int read_receipt(const cli *c, const char *name, buf *text) {
     if (strncmp(name, "xr1-", 4) == 0) {
@@ -43,12 +49,13 @@ static int read_receipt(const cli *c, const char *name, buf *text) {
         char chunk[4096];
         size_t n;
         while (text->size <= FILE_MAX && (n = fread(chunk, 1, sizeof chunk, stdin)) > 0) buf_append(text, chunk, n);
-        return buf_status(text) == STATUS_OK ? 0 : cli_no_memory(c);
+        if (buf_status(text) != STATUS_OK) return cli_no_memory(c);
+        return text->size <= FILE_MAX ? 0 : cli_usage(c, "more than 64 MiB of receipts; replay them in parts");
     }
     errno = 0;
     status s = file_read(name, FILE_MAX, text);
     if (s == STATUS_OK) return 0;
-    if (s == STATUS_TOO_LARGE) return cli_usage(c, "%s is too large to be a receipt", name);
+    if (s == STATUS_TOO_LARGE) return cli_usage(c, "%s is larger than 64 MiB; replay it in parts", name);
     return cli_usage(c, "'%s' is no receipt (xr1-…), and no file of this name can be read: %s", name, strerror(errno));
 }
 
@@ -85,45 +92,152 @@ static int show(cli *c, const json_t *d) {
     return same ? CLI_EXIT_DONE : CLI_EXIT_PARTLY;
 }
 
-static int ask(cli *c, const receipt *r) {
+/* The server's document. NULL: *code says how it failed, and it was told. */
+static json_t *ask(cli *c, const receipt *r, int *code) {
     char request[RECEIPT_TEXT + 64], text[RECEIPT_TEXT];
     const char *answer = NULL;
-    snprintf(request, sizeof request, "{\"command\":\"replay\",\"receipt\":\"%s\"}", receipt_format(r, text));
-    int code = cli_connect(c);
-    if (code != 0) return code;
-    int result = xinyi_command(c->x, request, &answer);
-    if (result != 0) return cli_failed(c, result);
     json_error_t problem;
+    snprintf(request, sizeof request, "{\"command\":\"replay\",\"receipt\":\"%s\"}", receipt_format(r, text));
+    if ((*code = cli_connect(c)) != 0) return NULL;
+    int result = xinyi_command(c->x, request, &answer);
+    if (result != 0) {
+        *code = cli_failed(c, result);
+        return NULL;
+    }
     json_t *d = json_loads(answer, 0, &problem);
     if (d == NULL) {
         cli_error(c, "the server's answer cannot be read: %s", problem.text);
+        *code = CLI_EXIT_REFUSED;
+    }
+    return d;
+}
+
+static int print_json(cli *c, const json_t *d) {
+    char *text = json_dumps(d, JSON_COMPACT);
+    if (text == NULL) return cli_no_memory(c);
+    jout_raw(&c->out, NULL, text);
+    jout_line(&c->out);
+    free(text);
+    return json_is_true(json_object_get(d, "same")) ? CLI_EXIT_DONE : CLI_EXIT_PARTLY;
+}
+
+static int replay_one(cli *c, const char *text, size_t length) {
+    receipt r;
+    int code;
+    if (receipt_parse(text, length, &r) != STATUS_OK) {
+        cli_error(c, "%s; it begins with xr1- and has 218 characters, line breaks not counted",
+                  status_text(STATUS_BAD_RECEIPT));
         return CLI_EXIT_REFUSED;
     }
+    json_t *d = ask(c, &r, &code);
+    if (d == NULL) return code;
+    code = c->json ? print_json(c, d) : show(c, d);
+    json_decref(d);
+    return code;
+}
+
+/* ------------------------------------------------------------------ many, one a line */
+
+/* Where a line's receipt begins: the line, or what stands behind its first blanks. NULL: it has none. */
+static const char *receipt_of(const char *line, const char *end) {
+    static const char mark[] = "xr1-";
+    const size_t n = sizeof mark - 1;
+    if ((size_t)(end - line) >= n && memcmp(line, mark, n) == 0) return line;
+    const char *blank = line;
+    while (blank < end && *blank != ' ' && *blank != '\t' && *blank != ',') blank++;
+    while (blank < end && (*blank == ' ' || *blank == '\t' || *blank == ',')) blank++;
+    return (size_t)(end - blank) >= n && memcmp(blank, mark, n) == 0 ? blank : NULL;
+}
+
+static const char *end_of_line(const char *line, const char *end) {
+    const char *at = memchr(line, '\n', (size_t)(end - line));
+    return at != NULL ? at : end;
+}
+
+/* Lines that hold a receipt; *first is the first one's. */
+static size_t count_receipts(const char *text, const char *end, const char **first) {
+    size_t count = 0;
+    for (const char *line = text; line < end; line = end_of_line(line, end) + 1) {
+        const char *r = receipt_of(line, end_of_line(line, end));
+        if (r != NULL && count++ == 0) *first = r;
+    }
+    return count;
+}
+
+typedef struct outcome {
+    size_t same, other, failed;
+} outcome;
+
+static int replay_line(cli *c, size_t number, const char *line, const char *at, const char *end, outcome *o) {
+    receipt r;
+    int code = CLI_EXIT_REFUSED;
+    size_t named = (size_t)(at - line);
+    while (named > 0 && (line[named - 1] == ' ' || line[named - 1] == '\t' || line[named - 1] == ',')) named--;
+    if (receipt_parse(at, (size_t)(end - at), &r) != STATUS_OK) {
+        cli_error(c, "line %zu: %s", number, status_text(STATUS_BAD_RECEIPT));
+        o->failed++;
+        return 0;
+    }
+    json_t *d = ask(c, &r, &code);
+    if (d == NULL) {
+        cli_error(c, "line %zu: could not be replayed", number);
+        o->failed++;
+        return code == CLI_EXIT_NO_CONNECTION ? code : 0;
+    }
+    bool same = json_is_true(json_object_get(d, "same"));
+    if (same)
+        o->same++;
+    else
+        o->other++;
+    code = 0;
     if (c->json) {
-        jout_raw(&c->out, NULL, answer);
-        jout_line(&c->out);
-        code = json_is_true(json_object_get(d, "same")) ? CLI_EXIT_DONE : CLI_EXIT_PARTLY;
-    } else {
-        code = show(c, d);
+        json_object_set_new(d, "line", json_integer((json_int_t)number));
+        if (named > 0) json_object_set_new(d, "subject", json_stringn(line, named));
+        if (print_json(c, d) == CLI_EXIT_REFUSED) code = CLI_EXIT_REFUSED;
+    } else if (!same) {
+        printf("line %zu: %.*s%s", number, (int)named, line, named > 0 ? ": " : "");
+        if (show(c, d) == CLI_EXIT_REFUSED) code = CLI_EXIT_REFUSED;
     }
     json_decref(d);
     return code;
 }
 
+static int replay_many(cli *c, const char *text, const char *end) {
+    outcome o = {0};
+    size_t number = 1;
+    int code = 0;
+    for (const char *line = text; line < end && code == 0; number++) {
+        const char *stop = end_of_line(line, end), *at = receipt_of(line, stop);
+        if (at != NULL) {
+            code = replay_line(c, number, line, at, stop, &o);
+        } else if (stop > line && !(stop == line + 1 && *line == '\r')) {
+            cli_error(c, "line %zu: no receipt", number);
+            o.failed++;
+        }
+        line = stop + 1;
+    }
+    if (!c->json)
+        printf("%zu receipts: %zu the same decision, %zu another, %zu not replayed\n", o.same + o.other + o.failed,
+               o.same, o.other, o.failed);
+    if (code != 0) return code;
+    if (o.other == 0 && o.failed == 0) return CLI_EXIT_DONE;
+    return o.same == 0 && o.other == 0 ? CLI_EXIT_REFUSED : CLI_EXIT_PARTLY;
+}
+
 int command_replay(cli *c, int argc, char **argv) {
     static const option_spec none[] = {OPTION_END};
     buf text = {0};
-    receipt r;
     int first, code = option_parse(c, argc, argv, none, &first);
     if (code != 0) return code;
-    if (argc - first != 1) return cli_usage(c, "give one receipt, a file that holds one, or - for standard input");
+    if (argc - first != 1) return cli_usage(c, "give one receipt, a file that holds some, or - for standard input");
     code = read_receipt(c, argv[first], &text);
-    if (code == 0 && receipt_parse((const char *)text.data, text.size, &r) != STATUS_OK) {
-        cli_error(c, "%s; it begins with xr1- and has 218 characters, line breaks not counted",
-                  status_text(STATUS_BAD_RECEIPT));
-        code = CLI_EXIT_REFUSED;
+    if (code == 0) {
+        const char *begin = buf_cstr(&text), *end = begin + text.size, *at = begin;
+        if (count_receipts(begin, end, &at) > 1)
+            code = replay_many(c, begin, end);
+        else
+            code = replay_one(c, at, (size_t)(end - at));
     }
-    if (code == 0) code = ask(c, &r);
     buf_deinit(&text);
     return code;
 }

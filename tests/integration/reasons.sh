@@ -51,6 +51,16 @@ equal "--receipt as JSON" "$("$XINYI" explain --scenario loan $company --receipt
 
 expect_exit "a damaged receipt is found" 1 "$XINYI" replay "${receipt:0:100}B${receipt:101}x"
 expect_exit "no receipt and no file" 2 "$XINYI" replay "$work/nothing"
+"$XINYI" evaluate --scenario volunteer $company $person --receipts >"$work/receipts"
+contains "many are replayed as evaluate writes them" "$("$XINYI" replay "$work/receipts")" '^2 receipts: 2 the same decision, 0 another, 0 not replayed$'
+equal "with their subjects as JSON" "$("$XINYI" replay - --json <"$work/receipts" | jq -r '"\(.line) \(.subject) \(.same)"' | paste -sd' ')" "1 $company true 2 $person true"
+head -1 "$work/receipts" >"$work/one"
+contains "one behind its subject" "$("$XINYI" replay "$work/one")" '^the same decision'
+echo "$person xr1-AAAA" >>"$work/receipts"
+expect_exit "a damaged one among them" 4 "$XINYI" replay "$work/receipts"
+contains "is named by its line" "$("$XINYI" replay "$work/receipts" 2>&1)" 'line 3: the receipt is damaged'
+fold -w 50 <<<"$receipt" >"$work/letter"
+contains "a letter breaks lines" "$("$XINYI" replay "$work/letter")" '^the same decision'
 
 # ---------------------------------------------------------------- differences
 cp -r policy "$work/next"
