@@ -51,7 +51,7 @@ equal "--receipt as JSON" "$("$XINYI" explain --scenario loan $company --receipt
 
 expect_exit "a damaged receipt is found" 1 "$XINYI" replay "${receipt:0:100}B${receipt:101}x"
 expect_exit "no receipt and no file" 2 "$XINYI" replay "$work/nothing"
-"$XINYI" evaluate --scenario volunteer $company $person --receipts >"$work/receipts"
+"$XINYI" evaluate --scenario loan $company $person --receipts >"$work/receipts"
 contains "many are replayed as evaluate writes them" "$("$XINYI" replay "$work/receipts")" '^2 receipts: 2 the same decision, 0 another, 0 not replayed$'
 equal "with their subjects as JSON" "$("$XINYI" replay - --json <"$work/receipts" | jq -r '"\(.line) \(.subject) \(.same)"' | paste -sd' ')" "1 $company true 2 $person true"
 head -1 "$work/receipts" >"$work/one"
