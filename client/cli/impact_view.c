@@ -79,6 +79,13 @@ static void benefit_row(sheet *t, const char *name, const json_t *counts) {
 
 static bool changes(const json_t *counts) { return number(counts, "gained") != 0 || number(counts, "lost") != 0; }
 
+/* Who loses one and keeps another still has one: the line of all does not add up, and says why. */
+static void print_sum(const json_t *total) {
+    int64_t more = number(total, "after") - number(total, "before");
+    if (number(total, "gained") - number(total, "lost") != more)
+        puts("any benefit: who gains or loses at least one; some of them have another before and after");
+}
+
 static void print_unchanged(const json_t *scenario) {
     const json_t *benefit;
     const char *between = "the same holders: ";
@@ -115,6 +122,7 @@ static bool print_benefits(const cli *c, const json_t *scenario) {
     benefit_row(t, "any benefit", total);
     bool printed = sheet_print(t);
     sheet_destroy(&t);
+    print_sum(total);
     print_unchanged(scenario);
     return printed;
 }

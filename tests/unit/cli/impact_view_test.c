@@ -100,6 +100,16 @@ Test(impact_view, who_wins_and_who_loses) {
     cr_expect_null(strstr(shown, "no total changes"));
 }
 
+/* Who loses one of two benefits has one before and after: 13 - 3 + 1 are not 12. */
+Test(impact_view, a_line_that_does_not_add_up_says_why) {
+    show("{\"scenarios\": [{\"scenario\": \"loan\", \"total\": {\"subjects\": 76, \"before\": 13, \"after\": 12, "
+         "\"gained\": 1, \"lost\": 3}, \"benefits\": []}]}",
+         NULL);
+    cr_assert_not_null(strstr(shown, "who gains or loses at least one"), "%s", shown);
+    show(RESULT, NULL);
+    cr_assert_null(strstr(shown, "at least one"), "%s", shown);
+}
+
 Test(impact_view, groups_only_if_asked_for) {
     show(RESULT, NULL);
     cr_expect_null(strstr(shown, "昆明市"));
