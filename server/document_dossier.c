@@ -10,11 +10,19 @@
 
 #define HEAD_ROOM 1024 /* of a page, for what is not items */
 
+/* How the listings stand: worked out for all at once, when the first one is told. */
+typedef struct listing_page {
+    unsigned count;
+    uint16_t numbers[LIMIT_DOSSIER_ITEMS];
+    listing_standing standings[LIMIT_DOSSIER_ITEMS];
+} listing_page;
+
 typedef struct page {
     const policy_set *set;
     const credit_rules *rules;
     const dossier *d;
     int32_t day;
+    listing_page **listings; /* NULL until they are asked for; malloc'd */
 } page;
 
 static const char *const parts[] = {"all", "records", "commitments", "service", "listings", "sources", "uses"};
@@ -109,12 +117,23 @@ static void set_commitment(json_t **o, const page *g, uint32_t number) {
     document_set(o, "repairable_from", document_day(breach.repairable_from, 0));
 }
 
+static listing_standing listing_of(const page *g, uint32_t number) {
+    listing_standing one;
+    if (*g->listings == NULL && (*g->listings = malloc(sizeof **g->listings)) != NULL) {
+        listing_page *all = *g->listings;
+        all->count = credit_listing_standings(g->rules, g->d, g->day, all->numbers, all->standings);
+    }
+    for (unsigned i = 0; *g->listings != NULL && i < (*g->listings)->count; i++)
+        if ((*g->listings)->numbers[i] == number) return (*g->listings)->standings[i];
+    credit_listing_standing(g->rules, g->d, number, g->day, &one);
+    return one;
+}
+
 static void set_listing(json_t **o, const page *g, uint32_t number) {
     static const char *const causes[] = {NULL, "delisting", "record", "breach", "list"};
     const item *i = &g->d->items[number];
     const credit_list *list = credit_list_of(g->rules, i->type);
-    listing_standing s;
-    credit_listing_standing(g->rules, g->d, number, g->day, &s);
+    listing_standing s = listing_of(g, number);
     set_type(o, i->type, list != NULL ? list->id : NULL, list != NULL ? list->title : NULL);
     document_set(o, "state", json_string(s.active ? "active" : s.removed_by != 0 ? "removed" : "ended"));
     document_set(o, "until", document_day(s.until, 0));
@@ -244,7 +263,8 @@ static bool append_items(const page *g, const wire_dossier *asked, size_t room, 
 
 char *document_dossier(const policy_set *set, const wire_dossier *asked, const profile *p, const dossier *d,
                        policy_moment at, size_t room) {
-    page g = {.set = set, .rules = policy_credit(set), .d = d, .day = at.day};
+    listing_page *listings = NULL;
+    page g = {.set = set, .rules = policy_credit(set), .d = d, .day = at.day, .listings = &listings};
     char subject[SUBJECT_TEXT], day[CLOCK_DATE_TEXT], name[DOSSIER_NAME_MAX + 1];
     json_t *root = json_object();
     document_set(&root, "subject", json_string(subject_format(&p->id, subject)));
@@ -268,6 +288,7 @@ char *document_dossier(const policy_set *set, const wire_dossier *asked, const p
         text = buf_status(&to) == STATUS_OK ? strdup(buf_cstr(&to)) : NULL;
     }
     free(head);
+    free(listings);
     buf_deinit(&to);
     return text;
 }

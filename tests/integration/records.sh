@@ -179,7 +179,7 @@ equal "is the explanation's" "$("$XINYI" evaluate --scenario loan --receipts $co
 
 # ---------------------------------------------------------------- clients that send nonsense
 seed=${SEED:-$RANDOM}
-for case in garbage reports lists bodies; do
+for case in garbage reports lists bodies full; do
   check "hostile client: $case (seed $seed)" timeout 60 "$BUILD/tests/tools/hostile_credit" $case --server "$XINYI_SERVER" --seed "$seed"
 done
 

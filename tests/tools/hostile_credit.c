@@ -3,6 +3,7 @@
  * tests/integration/records.sh runs them.
  *
  *   hostile_credit CASE --server HOST:PORT [--count N] [--seed S] */
+#include "base/clock.h"
 #include "tests/tools/peer.h"
 
 #include <inttypes.h>
@@ -162,6 +163,93 @@ static void random_reports(void) {
     peer_close(&p);
 }
 
+/* ------------------------------------------------------------------ a dossier as full as it can be */
+
+static wire_report of_full(unsigned n) {
+    bool listing = n % 32 == 0;
+    wire_report r = {.subject = subject_of("uscc:91530000MA00TTT099"), .kind = listing ? 13 : 1, .purpose = 6};
+    memcpy(r.id, &(uint32_t[]){0xF0F0, n}, 8);
+    r.type = listing ? 2 : 501;
+    r.day = (uint16_t)(20000 + n % 500);
+    return r;
+}
+
+static unsigned send_full(peer *p, unsigned id) {
+    static wire_report entries[LIMIT_ENTRIES_MAX];
+    frame_view f;
+    buf out = {0};
+    unsigned accepted = 0;
+    for (unsigned n = 0; n < LIMIT_ENTRIES_MAX; n++) entries[n] = of_full(n);
+    message_request(&out, MESSAGE_REPORT, id, 0, entries, LIMIT_ENTRIES_MAX, true);
+    peer_send_buf(p, &out);
+    peer_expect(p, &f, MESSAGE_REPORT, id);
+    for (unsigned i = 0; i < f.header.entry_count; i++) {
+        wire_report_reply r;
+        memcpy(&r, f.body + i * f.header.entry_length, sizeof r);
+        EXPECT(r.status == STATUS_OK || r.status == STATUS_DOSSIER_FULL, "%s", status_name(r.status));
+        accepted += r.status == STATUS_OK;
+    }
+    buf_deinit(&out);
+    return accepted;
+}
+
+/* All pages of a part; how many items there were. */
+static unsigned walk_dossier(peer *p, uint8_t part) {
+    uint32_t from = 0;
+    unsigned items = 0;
+    for (unsigned page = 0; from != UINT32_MAX; page++) {
+        EXPECT(page < LIMIT_DOSSIER_ITEMS, "a walk without an end");
+        wire_dossier d = {.subject = of_full(0).subject, .part = part, .purpose = 6, .from = from};
+        frame_view f;
+        buf out = {0};
+        size_t at = 0, length;
+        uint16_t code;
+        const char *text;
+        message_request(&out, MESSAGE_DOSSIER, page, 0, &d, 1, true);
+        peer_send_buf(p, &out);
+        peer_expect(p, &f, MESSAGE_DOSSIER, page);
+        EXPECT(message_document_next(&f, &at, &code, &text, &length) == STATUS_OK && code == STATUS_OK, "page %u",
+               page);
+        static char copy[LIMIT_FRAME_MAX];
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        for (const char *i = copy; (i = strstr(i, "{\"number\":")) != NULL; i++) items++;
+        const char *next = strstr(copy, "],\"next\":");
+        EXPECT(next != NULL, "no next: %.100s", copy);
+        from = strncmp(next + 9, "null", 4) == 0 ? UINT32_MAX : (uint32_t)strtoul(next + 9, NULL, 10);
+        buf_deinit(&out);
+    }
+    return items;
+}
+
+/* None of what can be asked about it takes long: before, each of these held up others for many seconds. */
+static void full_dossier(void) {
+    peer p = peer_ready(server, 0), small;
+    EXPECT(peer_try_open(&small, server, 0), "cannot connect");
+    hello h = {.max_frame = 4096};
+    peer_hello(&small, &h);
+    put_somebody(&p);
+    uint64_t began = clock_mono_ns();
+    unsigned accepted = send_full(&p, 1);
+    EXPECT(accepted > LIMIT_DOSSIER_ITEMS - 100, "only %u were accepted", accepted);
+    EXPECT(send_full(&p, 2) == accepted, "repetitions are not what they were");
+    unsigned listings = walk_dossier(&p, WIRE_DOSSIER_LISTINGS), all = walk_dossier(&p, WIRE_DOSSIER_ALL);
+    EXPECT(listings >= 100 && listings <= LIMIT_DOSSIER_LISTINGS, "%u listings", listings);
+    EXPECT(all >= accepted, "%u items of %u", all, accepted);
+    EXPECT(walk_dossier(&small, WIRE_DOSSIER_LISTINGS) == listings, "smaller pages hold something else");
+    wire_list list = {.list = 2, .purpose = 8, .max = 10};
+    frame_view f;
+    buf out = {0};
+    message_request(&out, MESSAGE_LIST, 7, 0, &list, 1, true);
+    peer_send_buf(&p, &out);
+    peer_expect(&p, &f, MESSAGE_LIST, 7);
+    double seconds = (double)(clock_mono_ns() - began) / 1e9;
+    EXPECT(seconds < 30, "all of it takes %.1f s", seconds);
+    buf_deinit(&out);
+    peer_close(&p);
+    peer_close(&small);
+}
+
 /* ------------------------------------------------------------------ lists, uploads, commands */
 
 static void lists(void) {
@@ -235,7 +323,11 @@ static void bodies(void) {
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"garbage", garbage_entries}, {"reports", random_reports}, {"lists", lists}, {"bodies", bodies}};
+} cases[] = {{"garbage", garbage_entries},
+             {"reports", random_reports},
+             {"lists", lists},
+             {"bodies", bodies},
+             {"full", full_dossier}};
 
 int main(int argc, char **argv) {
     for (int i = 2; i + 1 < argc; i += 2) {
@@ -248,6 +340,7 @@ int main(int argc, char **argv) {
         cases[i].run();
         return 0;
     }
-    fprintf(stderr, "usage: hostile_credit garbage|reports|lists|bodies --server HOST:PORT [--count N] [--seed S]\n");
+    fprintf(stderr,
+            "usage: hostile_credit garbage|reports|lists|bodies|full --server HOST:PORT [--count N] [--seed S]\n");
     return 2;
 }
