@@ -29,19 +29,22 @@ static subject_id somebody(void) {
     return subject_of(random_next() % 2 == 0 ? "id:530000199001010011" : "uscc:91530000MA00TTT099");
 }
 
+#define FULL "uscc:N2533102MF00TE0872" /* whose dossier is filled */
+
 static void put_somebody(peer *p) {
     buf out = {0};
     frame_view f;
-    wire_put w[2];
-    for (int i = 0; i < 2; i++) {
+    static const char *const who[] = {"id:530000199001010011", "uscc:91530000MA00TTT099", FULL};
+    wire_put w[3];
+    for (int i = 0; i < 3; i++) {
         profile new;
-        subject_id id = subject_of(i == 0 ? "id:530000199001010011" : "uscc:91530000MA00TTT099");
+        subject_id id = subject_of(who[i]);
         profile_init(&new, &id);
         w[i] = (wire_put){.mask = UINT64_C(1) << FIELD_division};
         new.division = 530102;
         profile_encode(&new, w[i].profile);
     }
-    message_request(&out, MESSAGE_PUT, 1, 0, w, 2, true);
+    message_request(&out, MESSAGE_PUT, 1, 0, w, 3, true);
     peer_send_buf(p, &out);
     peer_expect(p, &f, MESSAGE_PUT, 1);
     buf_deinit(&out);
@@ -167,7 +170,7 @@ static void random_reports(void) {
 
 static wire_report of_full(unsigned n) {
     bool listing = n % 32 == 0;
-    wire_report r = {.subject = subject_of("uscc:91530000MA00TTT099"), .kind = listing ? 13 : 1, .purpose = 6};
+    wire_report r = {.subject = subject_of(FULL), .kind = listing ? 13 : 1, .purpose = 6};
     memcpy(r.id, &(uint32_t[]){0xF0F0, n}, 8);
     r.type = listing ? 2 : 501;
     r.day = (uint16_t)(20000 + n % 500);
