@@ -1,6 +1,6 @@
 /* Reasons: the decision and which rows made it come from policy_explain, so they are the decision's own; what would
- * change it is searched for with policy_decide (reason_change.c, reason_wait.c). Nothing here knows how tables are
- * evaluated.
+ * change it is searched for with policy_decide (reason_change.c, reason_wait.c, reason_repair.c). Nothing here knows
+ * how tables are evaluated.
  *
  * Cost: one explanation, then for what was not granted the two searches, each bounded. One allocation of about 100 KiB
  * beside the explanation's own. */
@@ -73,6 +73,7 @@ status reason_find(const policy_set *set, unsigned scenario, const profile *p, c
     reason_goals goals = not_granted(out);
     if (!reason_any(goals)) return STATUS_OK;
     s = reason_find_changes(&c, goals, out);
-    if (s == STATUS_OK) reason_find_waits(&c, goals, out);
-    return s;
+    if (s != STATUS_OK) return s;
+    reason_find_waits(&c, goals, out);
+    return reason_find_repairs(&c, goals, out);
 }

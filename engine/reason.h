@@ -2,13 +2,15 @@
  * and the smallest change that would grant it.
  *
  * A suggestion is never guessed: it is a change of changeable inputs after which policy_decide — the same compiled
- * tables — does grant the benefit. Two kinds:
+ * tables — does grant the benefit. Three kinds:
  *   change   other values of one to three changeable fields: more volunteer hours, a given consent, fulfilled
  *            commitments, fewer points …; the smallest by number of fields, then by the number of those that others
  *            judge (grades, scores), then by distance
  *   wait     the first later day on which the subject as it is now (records end, points decay, listings and bars run
  *            out: credit_derive) would get it, searched for five years ahead
- * A benefit that only unchangeable inputs stand in the way of has neither.
+ *   repair   repairs of records and breaches after which it is granted, whatever they brought going with them: on the
+ *            first of the days, today and those on which one more may be repaired, on which they are enough
+ * A benefit that only unchangeable inputs stand in the way of has none.
  *
  * Which fields can be changed, and which way, is a table in reason_change.c: what a subject can bring about itself, and
  * grades and scores, which it can only earn. If the composite score is computed, it follows what is changed. */
@@ -40,6 +42,8 @@ typedef struct benefit_reason {
     int32_t wait_day;    /* 0: waiting alone does not help within five years */
     char wait_text[200]; /* "when the record of 2026-03-02 (逾期申报) ends on 2027-03-02"; without a day what kept the
                           * search from going on ("the policy ends on 2027-01-01 …"), or "" */
+    int32_t repair_day;    /* 0: repairs do not help, or waiting does as soon */
+    char repair_text[160]; /* "repair the record of 2026-10-20, possible from 2027-01-20" */
 } benefit_reason;
 
 typedef struct reasons {

@@ -50,6 +50,8 @@ bool reason_is_computed(const policy_set *set, const profile *p);
 status reason_find_changes(const reason_case *c, reason_goals goals, reasons *out) MUST_CHECK;
 /* The first day for each goal. */
 void reason_find_waits(const reason_case *c, reason_goals goals, reasons *out);
+/* The first day for each goal on which repairs are enough; after the waits. NO_MEMORY. */
+status reason_find_repairs(const reason_case *c, reason_goals goals, reasons *out) MUST_CHECK;
 
 /* The text of one change; `better`: every better value would do as well. */
 void reason_change_text(const reason_field *r, const profile_field *f, int64_t from, int64_t to, bool better,

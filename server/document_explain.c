@@ -67,6 +67,11 @@ static json_t *wait(const benefit_reason *b) {
     return json_pack("{s:o, s:s}", "day", document_day(b->wait_day, 0), "text", b->wait_text);
 }
 
+static json_t *repair(const benefit_reason *b) {
+    if (b->repair_day == 0) return json_null();
+    return json_pack("{s:o, s:s}", "day", document_day(b->repair_day, 0), "text", b->repair_text);
+}
+
 /* Of a benefit, or of the outcome, which has neither id nor title. */
 static json_t *reason(const benefit_reason *b) {
     json_t *o = json_object();
@@ -80,6 +85,7 @@ static json_t *reason(const benefit_reason *b) {
     json_object_set_new(o, "because", text_or_null(b->because));
     json_object_set_new(o, "changes", changes(b));
     json_object_set_new(o, "wait", wait(b));
+    json_object_set_new(o, "repair", repair(b));
     return o;
 }
 

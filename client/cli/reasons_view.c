@@ -167,12 +167,14 @@ static void put_obstacle(const json_t *d, const json_t *benefit, buf *to) {
 /* ------------------------------------------------------------------ what would help */
 
 static void put_help(const json_t *reason, buf *to) {
-    const json_t *changes = json_object_get(reason, "changes"), *wait = json_object_get(reason, "wait");
+    const json_t *changes = json_object_get(reason, "changes"), *wait = json_object_get(reason, "wait"),
+                 *repair = json_object_get(reason, "repair");
     json_t *change;
     size_t i;
     json_array_foreach(changes, i, change)
         buf_printf(to, "%s%s", i == 0 ? "    would grant it: " : "\n                and ", text_of(change, "text"));
     if (json_array_size(changes) > 0) buf_append_str(to, "\n");
+    if (json_is_object(repair)) buf_printf(to, "    repairing:      %s\n", text_of(repair, "text"));
     if (json_is_object(wait)) buf_printf(to, "    waiting:        %s\n", text_of(wait, "text"));
 }
 

@@ -43,6 +43,18 @@ done
 check "commitments" "$XINYI" set $company open_commitments=3 broken_commitments=1
 grant approval $company acceptance_with_gaps
 
+# ---------------------------------------------------------------- repairs
+ago() { TZ=Asia/Shanghai date -d "$1 days ago" +%F; }
+breaker=uscc:51530300MJ00TE0572
+check "an association" "$XINYI" set $breaker form=association public_grade=良 --create
+check "breaks a commitment" "$XINYI" commitment accept $breaker --matter 2 --day "$(ago 150)" --id K-1
+document=$("$XINYI" explain --scenario approval $breaker --json)
+repair=$(q '.benefits_explained[] | select(.id == "acceptance_with_gaps").repair.text' "$document")
+equal "repairing it is told, though a flag stands in the way" "$repair" "repair the breach of the commitment of $(ago 150)"
+contains "also for people" "$("$XINYI" explain --scenario approval $breaker)" "repairing: +$repair"
+check "it is repaired" "$XINYI" commitment repair $breaker --target K-1
+equal "and what was told is so" "$("$XINYI" evaluate --scenario approval $breaker --json | jq '.benefits | index("acceptance_with_gaps") != null')" true
+
 # ---------------------------------------------------------------- receipts
 receipt=$("$XINYI" explain --scenario loan $company --receipt)
 contains "a receipt is one word" "$receipt" '^xr1-[A-Za-z0-9_-]{214}$'
