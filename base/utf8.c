@@ -27,3 +27,15 @@ bool utf8_is_line(const void *text, size_t length) {
     }
     return true;
 }
+
+size_t utf8_beginning(const void *text, size_t length, size_t most) {
+    const uint8_t *s = text;
+    size_t at = 0;
+    while (at < length) {
+        size_t n = utf8_length(s + at, length - at);
+        if (n == 0) n = 1; /* not UTF-8: a byte is shown as it is */
+        if (at + n > most) break;
+        at += n;
+    }
+    return at;
+}

@@ -10,5 +10,7 @@
 size_t utf8_length(const void *text, size_t left);
 /* Well-formed, and fit for one line of a log or a table: no controls, C1 controls among them. Empty is well. */
 bool utf8_is_line(const void *text, size_t length);
+/* Bytes of the longest beginning of at most `most` bytes that cuts no character. */
+size_t utf8_beginning(const void *text, size_t length, size_t most);
 
 #endif

@@ -135,7 +135,7 @@ bool columns_from_header(const csv_record *header, columns *out, char *why, size
 /* ------------------------------------------------------------------ rows */
 
 static bool bad_cell(const char *name, const csv_field *cell, const char *what, char *why, size_t room) {
-    int shown = cell->length > 40 ? 40 : (int)cell->length;
+    int shown = (int)utf8_beginning(cell->text, cell->length, 40);
     snprintf(why, room, "%s: '%.*s%s' %s", name, shown, cell->text, cell->length > 40 ? "…" : "", what);
     return false;
 }

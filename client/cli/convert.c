@@ -2,6 +2,7 @@
 #include "client/cli/convert.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -86,7 +87,7 @@ bool convert_value(const profile_field *field, const char *text, size_t length, 
     }
     if (profile_parse_value(field, text, length, value) == STATUS_OK) return true;
     char domain[CONVERT_DOMAIN_TEXT];
-    int shown = length > 40 ? 40 : (int)length;
+    int shown = (int)utf8_beginning(text, length, 40);
     snprintf(why, room, "%s: '%.*s%s' is not %s%s", field->name, shown, text, length > 40 ? "…" : "",
              convert_domain(field, domain), field->has_missing ? ", or - for none" : "");
     return false;

@@ -78,7 +78,7 @@ bool report_columns_from_header(report_import_kind kind, const csv_record *heade
 /* ------------------------------------------------------------------ rows */
 
 static bool bad(report_column k, const csv_field *cell, const char *what, char *why, size_t room) {
-    int shown = cell->length > 40 ? 40 : (int)cell->length;
+    int shown = (int)utf8_beginning(cell->text, cell->length, 40);
     snprintf(why, room, "%s: '%.*s%s' %s", names[k], shown, cell->text, cell->length > 40 ? "…" : "", what);
     return false;
 }
