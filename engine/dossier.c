@@ -338,7 +338,16 @@ status dossiers_load(dossiers *d, const subject_id *subject, uint32_t number, co
     return STATUS_OK;
 }
 
-void dossiers_attach(dossiers *d, uint32_t side, uint32_t version) { own(d, side)->version = version; }
+void dossiers_attach(dossiers *d, uint32_t side, uint32_t version) {
+    dossier *it = own(d, side), *fit;
+    it->version = version;
+    if (it->capacity == it->count) return;
+    fit = realloc(it, sizeof *it + (size_t)it->count * sizeof(item));
+    if (fit == NULL) return; /* it stays as it is */
+    d->bytes -= (size_t)(fit->capacity - fit->count) * sizeof(item);
+    fit->capacity = fit->count;
+    atomic_store_explicit(&d->places[side], fit, memory_order_release);
+}
 
 uint32_t dossiers_count(const dossiers *d) { return d->count; }
 uint16_t dossiers_due(const dossiers *d, uint32_t side) { return d->due[side]; }

@@ -136,7 +136,8 @@ uint32_t dossiers_publish(dossiers *d, dossier *next);
  * they are filled. NO_MEMORY, CAPACITY, CORRUPT (number over the limit). */
 status dossiers_load(dossiers *d, const subject_id *subject, uint32_t number, const item *i) MUST_CHECK;
 
-/* [writer] Recovery: the version of the profile that a loaded dossier belongs to. */
+/* [writer] Recovery: all items are loaded; the version of the profile that the dossier belongs to. Room that is not
+ * needed is given back: what dossiers_at gave before is gone. */
 void dossiers_attach(dossiers *d, uint32_t side, uint32_t version);
 
 /* [writer] Places 1 … dossiers_count are in use, in the order of first publication. */

@@ -236,3 +236,27 @@ Test(dossier, holes_are_erased_and_there_is_a_limit) {
     cr_assert_eq(dossiers_reserve(all, LIMIT_DOSSIERS), STATUS_CAPACITY);
     dossiers_destroy(&all);
 }
+
+/* After a start dossiers take as much memory as before it, however many items they hold. */
+Test(dossier, loaded_ones_are_no_larger) {
+    dossiers *before = NULL, *after = NULL;
+    cr_assert_eq(dossiers_create(3, &before), STATUS_OK);
+    cr_assert_eq(dossiers_create(3, &after), STATUS_OK);
+    for (uint32_t count = 1; count <= 40; count++) {
+        subject_id id = help_subject(count);
+        cr_assert_eq(dossiers_reserve(before, 1), STATUS_OK);
+        dossiers_publish(before, make(count, count));
+        for (uint32_t n = 0; n < count; n++) {
+            item it = record(n);
+            cr_assert_eq(dossiers_load(after, &id, n, &it), STATUS_OK);
+        }
+        uint32_t side = dossiers_find(after, &id);
+        dossiers_attach(after, side, 5);
+        const dossier *d = dossiers_at(after, side), *was = dossiers_at(before, dossiers_find(before, &id));
+        cr_assert(d->version == 5 && d->count == count && d->capacity == count);
+        cr_assert_arr_eq(d->items, was->items, count * sizeof(item));
+    }
+    cr_assert_eq(dossiers_bytes(after), dossiers_bytes(before));
+    dossiers_destroy(&before);
+    dossiers_destroy(&after);
+}
