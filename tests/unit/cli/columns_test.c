@@ -110,8 +110,10 @@ Test(columns, row_mistakes_are_named) {
     CONTAINS(bad("id:530000209912310011,,,,,,,"), "subject"); /* born in the future */
     CONTAINS(bad("id:530000199001010011,Q,,,,,,"), "tax_grade: 'Q' is not one of D C B A M");
     /* shortened between characters */
-    CONTAINS(bad("id:530000199001010011,一二三四五六七八九十一二三四五,,,,,,"), "tax_grade: '一二三四五六七八九十一二三…' is not");
-    CONTAINS(bad("id:530000199001010011,xy一二三四五六七八九十一二三四五,,,,,,"), "tax_grade: 'xy一二三四五六七八九十一二…' is not");
+    CONTAINS(bad("id:530000199001010011,一二三四五六七八九十一二三四五,,,,,,"),
+             "tax_grade: '一二三四五六七八九十一二三…' is not");
+    CONTAINS(bad("id:530000199001010011,xy一二三四五六七八九十一二三四五,,,,,,"),
+             "tax_grade: 'xy一二三四五六七八九十一二…' is not");
     CONTAINS(bad("id:530000199001010011,,1001,,,,,"), "public_score: '1001' is not 0 to 1000");
     CONTAINS(bad("id:530000199001010011,,-1,,,,,"), "public_score");
     CONTAINS(bad("id:530000199001010011,,,1.5,,,,"), "energy_12m_mwh: '1.5'");
