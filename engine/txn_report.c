@@ -111,6 +111,13 @@ static int32_t find_reported(const step *s) {
     return own >= 0 ? own : dossier_find(s->d, s->r->source, &s->r->id, all);
 }
 
+/* The first day on which a record is over by itself; 0: none. */
+static uint16_t record_end(const credit_rules *r, unsigned code, int32_t day) {
+    const record_type *type = credit_record_type(r, code);
+    bool ends = type != NULL && type->publicity_max.unit != PERIOD_NONE;
+    return ends ? (uint16_t)credit_period_end(r, day, type->publicity_max) : 0;
+}
+
 /* OK: new. The answer to a repetition, otherwise. */
 static status check_repetition(const step *s, report_result *out, bool *repeated) {
     *repeated = false;
@@ -125,7 +132,7 @@ static status check_repetition(const step *s, report_result *out, bool *repeated
     if (!same_content(s, i)) return STATUS_REPORT_REUSED;
     *repeated = true;
     out->number = (uint32_t)number;
-    out->until = i->until;
+    out->until = i->kind == ITEM_RECORD ? record_end(s->rules, i->type, i->day) : i->until;
     return STATUS_OK;
 }
 
@@ -158,10 +165,8 @@ static status check_order(const step *s) {
 /* ------------------------------------------------------------------ the kinds */
 
 static status on_record(step *s) {
-    const record_type *type = credit_record_type(s->rules, s->r->type);
-    if (type == NULL) return STATUS_UNKNOWN_RECORD_TYPE;
-    if (type->publicity_max.unit != PERIOD_NONE)
-        s->until = (uint16_t)credit_period_end(s->rules, s->day, type->publicity_max);
+    if (credit_record_type(s->rules, s->r->type) == NULL) return STATUS_UNKNOWN_RECORD_TYPE;
+    s->until = record_end(s->rules, s->r->type, s->day);
     return STATUS_OK;
 }
 

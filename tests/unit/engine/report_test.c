@@ -88,6 +88,8 @@ Test(report, a_record_counts_once_and_a_repair_at_once) {
     cr_assert_eq(world_say(&w, &r, &again), STATUS_OK);
     cr_assert_eq(again.flags, REPORT_REPEATED);
     cr_assert_eq(again.number, first.number);
+    cr_assert_eq(first.until, clock_day_from_date(2027, 11, 24), "general: a year at most");
+    cr_assert_eq(again.until, first.until);
     cr_assert_eq(world_profile(&w, 1).negative_points, 300);
     r.type = 101;
     SAY(REPORT_REUSED, &r);
