@@ -4,6 +4,8 @@
 #define XINYI_BASE_LE_H
 
 #include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -24,5 +26,13 @@ LE_DEFINE(64)
 
 static inline uint8_t le_get8(const void *from) { return *(const uint8_t *)from; }
 static inline void le_put8(void *to, uint8_t v) { *(uint8_t *)to = v; }
+
+/* Reserved bytes, unused fields, padding. */
+static inline bool bytes_are_zero(const void *bytes, size_t n) {
+    const uint8_t *b = bytes;
+    uint8_t any = 0;
+    for (size_t i = 0; i < n; i++) any |= b[i];
+    return any == 0;
+}
 
 #endif

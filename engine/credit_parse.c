@@ -16,8 +16,6 @@ static const char *const KEYS[PART_COUNT] = {
 #undef X
 };
 
-const char *credit_part_key(unsigned part) { return part < PART_COUNT ? KEYS[part] : NULL; }
-
 void *credit_keep(policy_loader *l, size_t size, size_t align) {
     void *memory = policy_arena_alloc(l->keep, size, align);
     if (!memory) l->no_memory = true;

@@ -62,7 +62,6 @@ bool credit_loading_begin(policy_loader *l, credit_loading *c);
 unsigned credit_part_of(policy_loader *l, const char *text, size_t length);
 /* Is a file that is no part meant as a scenario? False: it was said what else is wrong with it. */
 bool credit_is_scenario(policy_loader *l, const policy_node *root);
-const char *credit_part_key(unsigned part);
 /* Reads a part; the tree of `file`. */
 void credit_parse(policy_loader *l, credit_loading *c, unsigned part, const policy_file *file, const policy_node *root);
 /* After the last part: what they name of each other; the hash. */

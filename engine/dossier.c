@@ -11,6 +11,7 @@
 #include "engine/dossier.h"
 
 #include "base/check.h"
+#include "base/le.h"
 #include "base/rcu.h"
 #include "base/utf8.h"
 #include "engine/arena.h"
@@ -88,17 +89,10 @@ int32_t dossier_find(const dossier *d, unsigned source, const report_id *id, uns
     (KIND(RECORD) | KIND(REPAIR) | KIND(REVOKE) | KIND(SERVICE) | KIND(SERVICE_REVERSE) | KIND(COMMITMENT) |           \
      KIND(COMMITMENT_STEP) | KIND(LISTING) | KIND(DELISTING) | KIND(USE))
 
-static bool zeros(const void *bytes, size_t n) {
-    const uint8_t *b = bytes;
-    for (size_t i = 0; i < n; i++)
-        if (b[i] != 0) return false;
-    return true;
-}
-
 /* Text, then zeros to the end. */
 static bool good_text(const char *text, size_t room, size_t most) {
     size_t n = text_length(text, room);
-    return n <= most && zeros(text + n, room - n) && utf8_is_line(text, n);
+    return n <= most && bytes_are_zero(text + n, room - n) && utf8_is_line(text, n);
 }
 
 /* Which kinds an item may refer to; 0: none. */
@@ -129,15 +123,16 @@ static const char *bad_claim(const item *i) {
 
 static const char *bad_item(const item *i) {
     if (i->kind >= ITEM_KIND_END) return "an item of an unknown kind";
-    if (i->kind == ITEM_ERASED) return zeros(i, sizeof *i) ? NULL : "an erased item that is not empty";
+    if (i->kind == ITEM_ERASED) return bytes_are_zero(i, sizeof *i) ? NULL : "an erased item that is not empty";
     if (i->kind == ITEM_CLAIM) return bad_claim(i);
     if (i->kind == ITEM_NAME) {
         size_t most = i->step == 0 ? ITEM_NAME_PART : DOSSIER_NAME_MAX - ITEM_NAME_PART;
         /* a part may end within a character: only the whole is text */
         size_t n = text_length(i->name, ITEM_NAME_PART);
-        return i->step <= 1 && n <= most && zeros(i->name + n, ITEM_NAME_PART - n) ? NULL : "a name that is no text";
+        return i->step <= 1 && n <= most && bytes_are_zero(i->name + n, ITEM_NAME_PART - n) ? NULL
+                                                                                            : "a name that is no text";
     }
-    if (zeros(&i->id, sizeof i->id)) return "an item without an id";
+    if (bytes_are_zero(&i->id, sizeof i->id)) return "an item without an id";
     if (!good_text(i->text, ITEM_TEXT, ITEM_TEXT)) return "a reference that is no text";
     if (i->step > (i->kind == ITEM_COMMITMENT_STEP ? COMMITMENT_WITHDRAWN : 0)) return "an unknown step";
     return NULL;

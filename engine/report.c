@@ -2,6 +2,7 @@
  * meaning later. */
 #include "engine/report.h"
 
+#include "base/le.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -45,29 +46,22 @@ static const uint8_t USES[REPORT_KIND_END] = {
     [REPORT_USE] = USES_TYPE | USES_DAY,
 };
 
-static bool zeros(const void *bytes, size_t n) {
-    const uint8_t *b = bytes;
-    uint8_t any = 0;
-    for (size_t i = 0; i < n; i++) any |= b[i];
-    return any == 0;
-}
-
 static bool good_text(const report *r, unsigned uses) {
     size_t n = strnlen(r->text, REPORT_TEXT);
-    if (!zeros(r->text + n, REPORT_TEXT - n)) return false;
+    if (!bytes_are_zero(r->text + n, REPORT_TEXT - n)) return false;
     if (uses & USES_NAME) return n > 0 && utf8_is_line(r->text, n);
     return n <= (uses & USES_TEXT ? ITEM_TEXT : 0) && utf8_is_line(r->text, n);
 }
 
 status report_form(const report *r) {
-    if (report_kind_name(r->kind) == NULL || zeros(&r->id, sizeof r->id)) return STATUS_BAD_ENTRY;
+    if (report_kind_name(r->kind) == NULL || bytes_are_zero(&r->id, sizeof r->id)) return STATUS_BAD_ENTRY;
     unsigned uses = USES[r->kind];
     bool good = r->zero16 == 0 && r->zero32 == 0 && good_text(r, uses);
     if (!(uses & USES_TYPE)) good &= r->type == 0;
     if (!(uses & USES_DAY)) good &= r->day == 0;
     if (!(uses & USES_UNTIL)) good &= r->until == 0;
     if (!(uses & USES_VALUE)) good &= r->value == 0;
-    bool target = !zeros(&r->target, sizeof r->target);
+    bool target = !bytes_are_zero(&r->target, sizeof r->target);
     if (!(uses & USES_TARGET)) good &= !target;
     /* accepting names a draft, or drafts itself: one of the two */
     if (r->kind == REPORT_COMMITMENT_ACCEPT) good &= target != (r->type != 0);

@@ -183,12 +183,6 @@ void hello_encode(buf *to, uint64_t request_id, uint16_t flags, const hello *h, 
     finish_frame(to, offset, &header, true);
 }
 
-static bool all_zero(const uint8_t *bytes, size_t length) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < length; i++) any |= bytes[i];
-    return any == 0;
-}
-
 static bool take_name(const uint8_t *value, size_t length, const char **name, uint8_t *name_length) {
     if (length == 0 || length > LIMIT_NAME_MAX) return false;
     if (!utf8_is_line(value, length)) return false; /* names go to logs as they are */
@@ -228,7 +222,7 @@ static bool take_options(const uint8_t *at, size_t left, bool reply, hello *out)
         size_t length = le_get16(at + 2), whole = OPTION_HEAD + length + option_padding(length);
         if (tag == 0) return left == OPTION_HEAD && length == 0; /* the frame's padding */
         if (whole > left || count == LIMIT_HELLO_OPTIONS) return false;
-        if (!all_zero(at + OPTION_HEAD + length, option_padding(length))) return false;
+        if (!bytes_are_zero(at + OPTION_HEAD + length, option_padding(length))) return false;
         for (size_t i = 0; i < count; i++)
             if (seen[i] == tag) return false;
         seen[count++] = tag;
@@ -250,7 +244,7 @@ status hello_decode(const uint8_t *body, size_t length, bool reply, hello *out) 
     out->max_in_flight = le_get32(body + 16);
     out->idle_ms = le_get32(body + 20);
     if (out->version_min > out->version_max) return STATUS_BAD_ENTRY;
-    if (!reply && !all_zero(body + 24, 8)) return STATUS_BAD_ENTRY;
+    if (!reply && !bytes_are_zero(body + 24, 8)) return STATUS_BAD_ENTRY;
     if (!take_options(body + HELLO_FIXED, length - HELLO_FIXED, reply, out)) return STATUS_BAD_ENTRY;
     return STATUS_OK;
 }
@@ -261,8 +255,8 @@ static bool extra_bytes_are_zero(const frame_view *f, size_t known) {
     size_t step = f->header.entry_length, entries = step * f->header.entry_count;
     if (step > known)
         for (size_t i = 0; i < f->header.entry_count; i++)
-            if (!all_zero(f->body + i * step + known, step - known)) return false;
-    return all_zero(f->body + entries, f->body_length - entries);
+            if (!bytes_are_zero(f->body + i * step + known, step - known)) return false;
+    return bytes_are_zero(f->body + entries, f->body_length - entries);
 }
 
 /* Messages without fixed entries. */
@@ -295,7 +289,7 @@ status message_check_request(const frame_view *frame, uint32_t max_entries) {
 
 /* Fields that have no meaning for an operation's kind are reserved. */
 static bool operation_is_clean(const wire_operation *o) {
-    bool no_target = all_zero(o->target, 16), half_target = all_zero(o->target + 8, 8);
+    bool no_target = bytes_are_zero(o->target, 16), half_target = bytes_are_zero(o->target + 8, 8);
     if (o->kind != WIRE_PLEDGE && (o->instrument_kind != 0 || o->b != 0)) return false;
     switch (o->kind) {
     case WIRE_RESERVE: return no_target;
@@ -338,7 +332,8 @@ status message_entry_status(unsigned type, const void *entry) {
     }
     case MESSAGE_PUT: {
         const wire_put *e = entry;
-        clean = (e->flags & UINT16_MAX & ~WIRE_PUT_FLAGS) == 0 && all_zero(e->profile + offsetof(profile, side), 4);
+        clean =
+            (e->flags & UINT16_MAX & ~WIRE_PUT_FLAGS) == 0 && bytes_are_zero(e->profile + offsetof(profile, side), 4);
         break;
     }
     case MESSAGE_QUOTA_SHOW:
@@ -431,7 +426,7 @@ status upload_decode(const uint8_t *body, size_t length, upload *out) {
     out->part = body + UPLOAD_HEAD + out->name_length;
     out->part_length = out->total - out->offset < left ? out->total - out->offset : left;
     /* what is behind the part is padding */
-    return left - out->part_length < 8 && all_zero(out->part + out->part_length, left - out->part_length)
+    return left - out->part_length < 8 && bytes_are_zero(out->part + out->part_length, left - out->part_length)
                ? STATUS_OK
                : STATUS_BAD_ENTRY;
 }
