@@ -85,6 +85,7 @@ help:
 	@echo 'make test        every test, ends with "N passed, N failed"'
 	@echo 'make unit        the unit tests only'
 	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make disks       disks that fill and turn read-only under load, DISK_ROUNDS (100) times; as root'
 	@echo 'make coverage    line coverage of the rules by the unit tests; fails below 95 %'
 	@echo 'make tidy        format, forbidden functions, layer rule, duplicate includes'
 	@echo 'make format      rewrite the sources with clang-format'
@@ -255,6 +256,12 @@ build/fuzz/%: tests/fuzz/%.c $$(fuzz_srcs) build/gen/division_table.c
 	  -fno-sanitize-recover=all -pthread -o $@ $(filter %.c,$^) $(call link_sys,$(fuzz_layer))
 fuzz-short: deps fuzzers
 	@tests/fuzz.sh
+
+# Long form of tests/integration/disks.sh, which make test runs with four rounds.
+.PHONY: disks
+disks: all
+	@$(MAKE) --no-print-directory $(TOOLS)
+	@DISK_ROUNDS=$${DISK_ROUNDS:-100} tests/integration/disks.sh
 
 bench-redis: all
 	@bench/compare-redis.sh
