@@ -75,6 +75,7 @@
 #define LIMIT_INSTRUMENTS 8                        /* instruments of one account */
 #define LIMIT_AMOUNT_FEN INT64_C(1000000000000000) /* 10 trillion yuan in fen: sums of 8 instruments stay in int64 */
 #define LIMIT_ENERGY_MWH INT64_C(1000000000000)    /* 1e12 MWh x 5,000 fen stays in int64 */
+#define LIMIT_ALERTS (1u << 20)                    /* open at once: 96 bytes each; beyond it the oldest gives way */
 
 /* persistence */
 #define LIMIT_GROUP_BYTES (8u << 20)  /* encoded size at which a commit group is closed */

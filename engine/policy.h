@@ -140,6 +140,8 @@ typedef struct guarantee_terms {
     int64_t exposure_fen_per_mwh; /* exposure of one MWh traded and not settled */
     int64_t ttl_default_ms, ttl_max_ms; /* of a reservation */
     uint32_t policy_version;
+    uint16_t bond_notice_days; /* alerts: a bond that ends within so many days */
+    uint8_t topup_days;        /* alerts: working days in which a shortfall is to be topped up */
 } guarantee_terms;
 
 /* OK; UNKNOWN_PROGRAM if no policy has one; NOT_EFFECTIVE on this day. Allocates nothing. */
@@ -203,6 +205,7 @@ typedef struct policy_info {
     uint8_t program; /* guarantee program, 0 none */
     uint8_t purpose; /* for which it is usually asked (base/purpose.h); 0: whoever asks has to say */
     const char *id, *scenario_name, *title, *authority, *legal_basis, *file;
+    const char *program_name; /* NULL: none */
     /* In force from_hour ≤ hour < to_hour; hours since the epoch (clock.h), INT32_MIN / INT32_MAX if open. People see
      * them as China time: policy_format_hour. */
     int32_t from_hour, to_hour;

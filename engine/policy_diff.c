@@ -469,6 +469,8 @@ static void diff_terms(differ *w, const guarantee_terms *b, const guarantee_term
         diff_number(w, diff_at("guarantee, warn_percent %u", i + 1), b->warn_percent[i], a->warn_percent[i]);
     diff_number(w, diff_at("guarantee, reservation default (ms)"), b->ttl_default_ms, a->ttl_default_ms);
     diff_number(w, diff_at("guarantee, reservation max (ms)"), b->ttl_max_ms, a->ttl_max_ms);
+    diff_number(w, diff_at("guarantee, alerts bond_notice_days"), b->bond_notice_days, a->bond_notice_days);
+    diff_number(w, diff_at("guarantee, alerts topup_days"), b->topup_days, a->topup_days);
 }
 
 static void diff_guarantee(differ *w, const policy *p, const policy *q) {

@@ -2,12 +2,16 @@
  * on more than the grade. Source of the vocabulary: DOMAIN "Power-market guarantee". */
 #include "engine/policy_load.h"
 
+#include "engine/alert.h"
 #include "engine/policy_suggest.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define TTL_MAX_MS (INT64_C(7) * 86400000) /* a reservation is for the moment of a trade, not a loan of quota */
+
+#define BOND_NOTICE_DAYS_MAX 365
+#define TOPUP_DAYS_MAX 60
 
 #define PLAUSIBLE_FEN_PER_MWH 100000 /* 1 yuan a kWh: above the price of the energy itself */
 
@@ -23,6 +27,7 @@ enum {
     KEY_UNSECURED,
     KEY_WARN,
     KEY_RESERVATION,
+    KEY_ALERTS,
     KEY_TABLES,
     KEY_EXAMPLES,
     KEY_COUNT
@@ -144,6 +149,16 @@ static void parse_reservation(policy_loader *l, const policy_node *node, policy_
         policy_error(l, keys[0].value, "the default is longer than 'max'; exchange them");
 }
 
+static void parse_alerts(policy_loader *l, const policy_node *node, policy_guarantee *g) {
+    policy_key keys[] = {{.name = "bond_notice_days"}, {.name = "topup_days"}};
+    int64_t notice = ALERT_BOND_NOTICE_DAYS, topup = ALERT_TOPUP_DAYS;
+    if (!policy_read_keys(l, node, "'alerts'", keys, 2)) return;
+    if (keys[0].value) policy_read_number(l, keys[0].value, "bond_notice_days", 0, BOND_NOTICE_DAYS_MAX, &notice);
+    if (keys[1].value) policy_read_number(l, keys[1].value, "topup_days", 0, TOPUP_DAYS_MAX, &topup);
+    g->terms.bond_notice_days = (uint16_t)notice;
+    g->terms.topup_days = (uint8_t)topup;
+}
+
 static void parse_parts(policy_loader *l, const policy_key *k, policy *out, policy_guarantee *g) {
     if (k[KEY_PROGRAM].value) parse_program(l, k[KEY_PROGRAM].value, g);
     if (k[KEY_ROLES].value) parse_roles(l, k[KEY_ROLES].value, g);
@@ -165,6 +180,7 @@ static void parse_parts(policy_loader *l, const policy_key *k, policy *out, poli
     parse_unrated(l, k[KEY_UNRATED].value, g);
     if (k[KEY_WARN].value) parse_warnings(l, k[KEY_WARN].value, g);
     if (k[KEY_RESERVATION].value) parse_reservation(l, k[KEY_RESERVATION].value, g);
+    if (k[KEY_ALERTS].value) parse_alerts(l, k[KEY_ALERTS].value, g);
     if (k[KEY_TABLES].value) policy_parse_tables(l, k[KEY_TABLES].value, out, true, &g->tables, &g->table_count);
     if (k[KEY_EXAMPLES].value)
         policy_parse_examples(l, k[KEY_EXAMPLES].value, out, true, &g->examples, &g->example_count);
@@ -182,6 +198,7 @@ void policy_parse_guarantee(policy_loader *l, const policy_node *node, policy *o
                                [KEY_UNSECURED] = {.name = "unsecured_bp"},
                                [KEY_WARN] = {.name = "warn_percent", .required = true},
                                [KEY_RESERVATION] = {.name = "reservation", .required = true},
+                               [KEY_ALERTS] = {.name = "alerts"},
                                [KEY_TABLES] = {.name = "tables"},
                                [KEY_EXAMPLES] = {.name = "examples"}};
     policy_guarantee *g = POLICY_ARENA_ARRAY(l->keep, policy_guarantee, 1);
@@ -190,6 +207,8 @@ void policy_parse_guarantee(policy_loader *l, const policy_node *node, policy *o
         return;
     }
     g->name = "";
+    g->terms.bond_notice_days = ALERT_BOND_NOTICE_DAYS;
+    g->terms.topup_days = ALERT_TOPUP_DAYS;
     g->mark = policy_mark_of(node);
     out->guarantee = g;
     if (policy_read_keys(l, node, "'guarantee'", k, KEY_COUNT)) parse_parts(l, k, out, g);
