@@ -7,27 +7,15 @@
  * Each thread has two subjects a round. What must hold is known exactly:
  *   reports   one that was accepted is known with its number when it is sent again; one of which nothing was heard is
  *             sent again, too, and afterwards each counts once: as an item, as a minute, as an open commitment, as a
- * use claims    a source's value is the last acknowledged one or the one after it `dump` prints profiles and dossiers
- * as the server tells them, for comparing before and after a restart.
+ *             use
+ *   claims    a source's value is the last acknowledged one or the one after it
+ * `dump` prints profiles and dossiers as the server tells them, for comparing before and after a restart.
  *
  * The log is a text file, appended with one write(2) a line: "S t r n" report n sent about the subjects of thread t and
  * round r, "A t r n status number" answered; "C t r n" a claim sent, "D t r n" acknowledged. Both sides know what
  * report n says (report_of). This process is not killed, so what it wrote is there. */
-#include "client/xinyi.h"
+#include "tests/tools/crash.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-
-#define THREADS_MAX 32
 #define ROUNDS_MAX 27
 #define REPORTS_MAX 2800                 /* of one thread and round: their items fit the dossiers */
 #define MARKET_GRADE (UINT64_C(1) << 20) /* field numbers of PROTOCOL.md */
@@ -44,38 +32,9 @@
 #define CERTIFICATE (5 << 8 | 0)
 #define USES_EVERY 23 /* fewer than a dossier keeps */
 
-static const char *server = "127.0.0.1:7420";
-static int log_fd = -1;
-static double seconds = 5;
-static atomic_ulong acknowledged;
-
-static void fail(const char *what) {
-    fprintf(stderr, "crash_credit: %s\n", what);
-    exit(1);
-}
-
-static void put_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void put_line(const char *format, ...) {
-    char line[128];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    if (write(log_fd, line, (size_t)n) != n) fail("cannot write the log");
-}
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* Impossible resident IDs, born in January 1990 in 530000: the day is the round. `which`: 1 is for listings. */
 static xinyi_subject subject_of(unsigned t, unsigned round, unsigned which) {
-    uint64_t number = UINT64_C(53000019900101000) + (1 + round % ROUNDS_MAX) * 1000 + 600 + which * 100 + t;
-    xinyi_subject s = {{1}};
-    for (int i = 11; i >= 1; i--, number >>= 8) s.bytes[i] = (uint8_t)number;
-    return s;
+    return subject_of_number(UINT64_C(53000019900101000) + (1 + round % ROUNDS_MAX) * 1000 + 600 + which * 100 + t);
 }
 
 static xinyi_operation_id id_of(unsigned t, unsigned round, unsigned n) {
@@ -130,11 +89,8 @@ static bool create(xinyi *x, const job *j) {
     xinyi_put_entry e[2] = {{.mask = DIVISION}, {.mask = DIVISION}};
     xinyi_put_reply reply[2];
     for (unsigned w = 0; w < 2; w++) {
-        e[w].profile.id = subject_of(j->thread, j->round, w);
+        e[w].profile = bare_profile(subject_of(j->thread, j->round, w));
         e[w].profile.division = 530102;
-        e[w].profile.form = 1;
-        e[w].profile.public_score = e[w].profile.composite_score = UINT16_MAX;
-        for (int i = 0; i < 4; i++) e[w].profile.slots[i] = UINT16_MAX;
     }
     int code;
     while (in_trouble(code = xinyi_put(x, e, 2, reply))) {
@@ -149,11 +105,8 @@ static bool claim(xinyi *x, job *j) {
     xinyi_put_reply reply;
     uint32_t n = ++j->claims;
     xinyi_put_entry e = {.mask = MARKET_GRADE, .flags = XINYI_PUT_SOURCE(POWER_EXCHANGE)};
-    e.profile.id = subject_of(j->thread, j->round, 0);
-    e.profile.form = 1;
+    e.profile = bare_profile(subject_of(j->thread, j->round, 0));
     e.profile.market_grade = (uint8_t)(1 + n % 5);
-    e.profile.public_score = e.profile.composite_score = UINT16_MAX;
-    for (int i = 0; i < 4; i++) e.profile.slots[i] = UINT16_MAX;
     put_line("C %u %u %u\n", j->thread, j->round, n);
     int code;
     while (in_trouble(code = xinyi_put(x, &e, 1, &reply))) {
@@ -184,8 +137,7 @@ static bool report(xinyi *x, const job *j, unsigned n, unsigned count) {
 
 static void *load_thread(void *arg) {
     job *j = arg;
-    xinyi *x;
-    if (xinyi_connect(server, &(xinyi_options){.agent = "crash_credit"}, &x) != 0) fail(xinyi_last_error(NULL));
+    xinyi *x = connect_or_fail();
     bool alive = create(x, j);
     double until = now_s() + seconds;
     for (unsigned n = 0; alive && n < REPORTS_MAX && now_s() < until;) {
@@ -197,16 +149,10 @@ static void *load_thread(void *arg) {
     return NULL;
 }
 
-static int load(unsigned threads, unsigned round) {
-    pthread_t ids[THREADS_MAX];
+static int load(void) {
     job jobs[THREADS_MAX];
-    for (unsigned t = 0; t < threads; t++) {
-        jobs[t] = (job){.thread = t, .round = round};
-        if (pthread_create(&ids[t], NULL, load_thread, &jobs[t]) != 0) fail("no thread");
-    }
-    for (unsigned t = 0; t < threads; t++) pthread_join(ids[t], NULL);
-    printf("%lu acknowledged\n", (unsigned long)atomic_load(&acknowledged));
-    return 0;
+    for (unsigned t = 0; t < threads; t++) jobs[t] = (job){.thread = t, .round = round_number};
+    return run_threads(load_thread, jobs, sizeof *jobs);
 }
 
 /* ------------------------------------------------------------------ verify */
@@ -223,37 +169,21 @@ typedef struct family {
 } family;
 static family families[THREADS_MAX][ROUNDS_MAX];
 
-static void read_log(const char *path) {
-    FILE *f = fopen(path, "r");
-    if (f == NULL) fail("cannot read the log");
-    char line[128];
-    while (fgets(line, sizeof line, f) != NULL) {
-        char what;
-        unsigned t, r, n, code = 0, number = 0;
-        if (sscanf(line, "%c %u %u %u %u %u", &what, &t, &r, &n, &code, &number) < 4) fail("a bad line in the log");
-        if (t >= THREADS_MAX || r >= ROUNDS_MAX) fail("a line in the log about nobody");
-        family *a = &families[t][r];
-        a->seen = true;
-        if (what == 'C') a->claims_sent = n;
-        if (what == 'D') a->claims_known = n;
-        if (what != 'S' && what != 'A') continue;
-        if (n >= REPORTS_MAX + KINDS) fail("a report in the log that was never made");
-        if (n >= a->reports) a->reports = n + 1;
-        a->all[n].sent = true;
-        if (what == 'A') a->all[n] = (known){true, true, (uint16_t)code, number};
-    }
-    fclose(f);
+static void take_line(const char *line) {
+    char what;
+    unsigned t, r, n, code = 0, number = 0;
+    if (sscanf(line, "%c %u %u %u %u %u", &what, &t, &r, &n, &code, &number) < 4) fail("a bad line in the log");
+    if (t >= THREADS_MAX || r >= ROUNDS_MAX) fail("a line in the log about nobody");
+    family *a = &families[t][r];
+    a->seen = true;
+    if (what == 'C') a->claims_sent = n;
+    if (what == 'D') a->claims_known = n;
+    if (what != 'S' && what != 'A') return;
+    if (n >= REPORTS_MAX + KINDS) fail("a report in the log that was never made");
+    if (n >= a->reports) a->reports = n + 1;
+    a->all[n].sent = true;
+    if (what == 'A') a->all[n] = (known){true, true, (uint16_t)code, number};
 }
-
-static unsigned problems;
-#define EXPECT(condition, ...)                                                                                         \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            problems++;                                                                                                \
-            printf("wrong: " __VA_ARGS__);                                                                             \
-            printf("\n");                                                                                              \
-        }                                                                                                              \
-    } while (0)
 
 /* What the accepted reports of a family add up to. */
 typedef struct sums {
@@ -375,26 +305,13 @@ static int dump(xinyi *x) {
 }
 
 int main(int argc, char **argv) {
-    const char *log_path = NULL;
-    unsigned threads = 4, round = 0;
-    for (int i = 2; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--server") == 0) server = argv[i + 1];
-        if (strcmp(argv[i], "--log") == 0) log_path = argv[i + 1];
-        if (strcmp(argv[i], "--threads") == 0) threads = (unsigned)strtoul(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--round") == 0) round = (unsigned)strtoul(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--seconds") == 0) seconds = strtod(argv[i + 1], NULL);
-    }
-    if (argc < 2 || log_path == NULL || threads == 0 || threads > THREADS_MAX || round >= ROUNDS_MAX) {
-        fprintf(stderr, "usage: crash_credit load|verify|dump --server HOST:PORT --log FILE [--round N] "
-                        "[--threads T] [--seconds S]\n");
-        return 2;
-    }
-    log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    if (log_fd < 0) fail("cannot open the log");
-    if (strcmp(argv[1], "load") == 0) return load(threads, round);
-    xinyi *x;
-    read_log(log_path);
-    if (xinyi_connect(server, &(xinyi_options){.agent = "crash_credit"}, &x) != 0) fail(xinyi_last_error(NULL));
+    tool = "crash_credit";
+    threads = 4;
+    if (!read_arguments(argc, argv, "load|verify|dump")) return 2;
+    if (round_number >= ROUNDS_MAX) fail("too many rounds");
+    if (strcmp(argv[1], "load") == 0) return load();
+    read_log(take_line);
+    xinyi *x = connect_or_fail();
     int code = strcmp(argv[1], "dump") == 0 ? dump(x) : verify(x);
     xinyi_close(&x);
     return code;

@@ -12,63 +12,25 @@
  * The log is a text file, appended with one write(2) a line: "S t n" counter n sent by thread t, "A t n" acknowledged;
  * "s t id kind amount" operation sent, "a t id status" answered. This process is not killed, so what it wrote is there.
  */
-#include "client/xinyi.h"
-
-#include <fcntl.h>
-#include <inttypes.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include "tests/tools/crash.h"
 
 #define FAMILY 16
-#define THREADS_MAX 32
 #define VOLUNTEER_MINUTES (UINT64_C(1) << 24) /* field numbers of PROTOCOL.md */
 #define RETAILER (UINT64_C(1) << 3)
 #define MARKET_GRADE (UINT64_C(1) << 20)
 #define LODGED_FEN INT64_C(100000000000000)
 
-static const char *server = "127.0.0.1:7420";
-static int log_fd = -1;
-static double seconds = 5;
-static atomic_ulong acknowledged;
-
-static void fail(const char *what) {
-    fprintf(stderr, "crash_load: %s\n", what);
-    exit(1);
-}
-
-static void put_line(const char *line) {
-    size_t n = strlen(line);
-    if (write(log_fd, line, n) != (ssize_t)n) fail("cannot write the log");
-}
-
 /* Member m of thread t's family: an impossible resident ID, born 1990-01-01 in 530000. */
 static xinyi_subject subject_of(unsigned t, unsigned m) {
-    uint64_t number = UINT64_C(53000019900101000) + t * FAMILY + m;
-    xinyi_subject s = {{1}};
-    for (int i = 11; i >= 1; i--, number >>= 8) s.bytes[i] = (uint8_t)number;
-    return s;
-}
-
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return subject_of_number(UINT64_C(53000019900101000) + t * FAMILY + m);
 }
 
 static void profile_of(unsigned t, unsigned m, uint32_t counter, xinyi_put_entry *e) {
     *e = (xinyi_put_entry){.mask = VOLUNTEER_MINUTES | RETAILER | MARKET_GRADE};
-    e->profile.id = subject_of(t, m);
+    e->profile = bare_profile(subject_of(t, m));
     e->profile.volunteer_minutes = counter;
     e->profile.roles = 1;
     e->profile.market_grade = 4;
-    e->profile.public_score = e->profile.composite_score = UINT16_MAX;
-    for (int i = 0; i < 4; i++) e->profile.slots[i] = UINT16_MAX;
 }
 
 /* ------------------------------------------------------------------ load */
@@ -81,39 +43,33 @@ typedef struct job {
 static bool put_family(xinyi *x, job *j) {
     xinyi_put_entry entries[FAMILY];
     xinyi_put_reply replies[FAMILY];
-    char line[64];
     uint32_t n = j->counter++;
     for (unsigned m = 0; m < FAMILY; m++) profile_of(j->thread, m, n, &entries[m]);
-    snprintf(line, sizeof line, "S %u %u\n", j->thread, n);
-    put_line(line);
+    put_line("S %u %u\n", j->thread, n);
     if (xinyi_put(x, entries, FAMILY, replies) != 0) return false;
     for (unsigned m = 0; m < FAMILY; m++)
         if (replies[m].status != 0) fail(xinyi_status_text(replies[m].status));
-    snprintf(line, sizeof line, "A %u %u\n", j->thread, n);
-    put_line(line);
+    put_line("A %u %u\n", j->thread, n);
     atomic_fetch_add(&acknowledged, 1);
     return true;
 }
 
 static bool operate(xinyi *x, job *j, xinyi_operation *o) {
-    char line[128], id[XINYI_OPERATION_TEXT];
+    char id[XINYI_OPERATION_TEXT];
     o->subject = subject_of(j->thread, 0);
     o->program = XINYI_PROGRAM_POWER;
     xinyi_operation_format(&o->id, id);
-    snprintf(line, sizeof line, "s %u %s %u %" PRId64 "\n", j->thread, id, o->kind, o->amount_fen);
-    put_line(line);
+    put_line("s %u %s %u %" PRId64 "\n", j->thread, id, o->kind, o->amount_fen);
     xinyi_operation_reply reply;
     if (xinyi_operate(x, o, 1, &reply) != 0) return false;
-    snprintf(line, sizeof line, "a %u %s %u\n", j->thread, id, reply.status);
-    put_line(line);
+    put_line("a %u %s %u\n", j->thread, id, reply.status);
     atomic_fetch_add(&acknowledged, 1);
     return true;
 }
 
 static void *load_thread(void *arg) {
     job *j = arg;
-    xinyi *x;
-    if (xinyi_connect(server, &(xinyi_options){.agent = "crash_load"}, &x) != 0) fail(xinyi_last_error(NULL));
+    xinyi *x = connect_or_fail();
     bool alive = put_family(x, j);
     if (alive) {
         xinyi_operation pledge = {.id = {{'p', 'l', 'e', 'd', 'g', 'e', (uint8_t)j->thread, 1}},
@@ -141,16 +97,10 @@ static void *load_thread(void *arg) {
     return NULL;
 }
 
-static int load(unsigned threads, uint32_t round) {
-    pthread_t ids[THREADS_MAX];
+static int load(void) {
     job jobs[THREADS_MAX];
-    for (unsigned t = 0; t < threads; t++) {
-        jobs[t] = (job){t, round * 1000000u + 1};
-        if (pthread_create(&ids[t], NULL, load_thread, &jobs[t]) != 0) fail("no thread");
-    }
-    for (unsigned t = 0; t < threads; t++) pthread_join(ids[t], NULL);
-    printf("%lu acknowledged\n", (unsigned long)atomic_load(&acknowledged));
-    return 0;
+    for (unsigned t = 0; t < threads; t++) jobs[t] = (job){t, round_number * 1000000u + 1};
+    return run_threads(load_thread, jobs, sizeof *jobs);
 }
 
 /* ------------------------------------------------------------------ verify */
@@ -167,50 +117,30 @@ static size_t operation_count, operation_room;
 static uint32_t sent[THREADS_MAX], acked[THREADS_MAX];
 static bool seen[THREADS_MAX];
 
-static void read_log(const char *path) {
-    FILE *f = fopen(path, "r");
-    if (f == NULL) fail("cannot read the log");
-    char line[256];
-    while (fgets(line, sizeof line, f) != NULL) {
-        unsigned t, n, kind;
-        int64_t amount;
-        char id[64];
-        if (sscanf(line, "S %u %u", &t, &n) == 2 && t < THREADS_MAX) {
-            sent[t] = n;
-            seen[t] = true;
-        } else if (sscanf(line, "A %u %u", &t, &n) == 2 && t < THREADS_MAX) {
-            acked[t] = n;
-        } else if (sscanf(line, "s %u %63s %u %" SCNd64, &t, id, &kind, &amount) == 4 && t < THREADS_MAX) {
-            if (operation_count == operation_room) {
-                operation_room = operation_room * 2 + 1024;
-                operations = realloc(operations, operation_room * sizeof *operations);
-                if (operations == NULL) fail("no memory");
-            }
-            known *k = &operations[operation_count++];
-            *k = (known){.thread = t, .kind = kind, .amount = amount};
-            if (xinyi_operation_parse(id, &k->id) != 0) fail("bad id in the log");
-        } else if (sscanf(line, "a %u %63s %u", &t, id, &n) == 3) {
-            xinyi_operation_id wanted;
-            if (xinyi_operation_parse(id, &wanted) != 0) fail("bad id in the log");
-            size_t i = operation_count;
-            while (i > 0 && memcmp(&operations[i - 1].id, &wanted, sizeof wanted) != 0) i--;
-            if (i == 0) fail("an answer without a question in the log");
-            operations[i - 1].answered = true;
-            operations[i - 1].status = n;
-        }
+static void take_line(const char *line) {
+    unsigned t, n, kind;
+    int64_t amount;
+    char id[64];
+    if (sscanf(line, "S %u %u", &t, &n) == 2 && t < THREADS_MAX) {
+        sent[t] = n;
+        seen[t] = true;
+    } else if (sscanf(line, "A %u %u", &t, &n) == 2 && t < THREADS_MAX) {
+        acked[t] = n;
+    } else if (sscanf(line, "s %u %63s %u %" SCNd64, &t, id, &kind, &amount) == 4 && t < THREADS_MAX) {
+        ARRAY_ADD(operations, operation_count, operation_room);
+        known *k = &operations[operation_count++];
+        *k = (known){.thread = t, .kind = kind, .amount = amount};
+        if (xinyi_operation_parse(id, &k->id) != 0) fail("bad id in the log");
+    } else if (sscanf(line, "a %u %63s %u", &t, id, &n) == 3) {
+        xinyi_operation_id wanted;
+        if (xinyi_operation_parse(id, &wanted) != 0) fail("bad id in the log");
+        size_t i = operation_count;
+        while (i > 0 && memcmp(&operations[i - 1].id, &wanted, sizeof wanted) != 0) i--;
+        if (i == 0) fail("an answer without a question in the log");
+        operations[i - 1].answered = true;
+        operations[i - 1].status = n;
     }
-    fclose(f);
 }
-
-static unsigned problems;
-#define EXPECT(condition, ...)                                                                                         \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            problems++;                                                                                                \
-            printf("wrong: " __VA_ARGS__);                                                                             \
-            printf("\n");                                                                                              \
-        }                                                                                                              \
-    } while (0)
 
 static void verify_family(xinyi *x, unsigned t) {
     xinyi_subject who[FAMILY];
@@ -254,10 +184,9 @@ static void verify_operations(xinyi *x, int64_t open[THREADS_MAX], int64_t commi
     }
 }
 
-static int verify(const char *log_path) {
-    read_log(log_path);
-    xinyi *x;
-    if (xinyi_connect(server, &(xinyi_options){.agent = "crash_load"}, &x) != 0) fail(xinyi_last_error(NULL));
+static int verify(void) {
+    read_log(take_line);
+    xinyi *x = connect_or_fail();
     int64_t open[THREADS_MAX] = {0}, committed[THREADS_MAX] = {0};
     verify_operations(x, open, committed);
     unsigned families = 0;
@@ -281,24 +210,7 @@ static int verify(const char *log_path) {
 }
 
 int main(int argc, char **argv) {
-    const char *log_path = NULL;
-    unsigned threads = 8;
-    uint32_t round = 0;
-    for (int i = 2; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--server") == 0) server = argv[i + 1];
-        if (strcmp(argv[i], "--log") == 0) log_path = argv[i + 1];
-        if (strcmp(argv[i], "--threads") == 0) threads = (unsigned)strtoul(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--round") == 0) round = (uint32_t)strtoul(argv[i + 1], NULL, 10);
-        if (strcmp(argv[i], "--seconds") == 0) seconds = strtod(argv[i + 1], NULL);
-    }
-    if (argc < 2 || log_path == NULL || threads == 0 || threads > THREADS_MAX) {
-        fprintf(
-            stderr,
-            "usage: crash_load load|verify --server HOST:PORT --log FILE [--round N] [--threads T] [--seconds S]\n");
-        return 2;
-    }
-    if (strcmp(argv[1], "verify") == 0) return verify(log_path);
-    log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    if (log_fd < 0) fail("cannot open the log");
-    return load(threads, round);
+    tool = "crash_load";
+    if (!read_arguments(argc, argv, "load|verify")) return 2;
+    return strcmp(argv[1], "verify") == 0 ? verify() : load();
 }
