@@ -142,6 +142,17 @@ static status sweep(int at, const char *name, char *problem, size_t room) {
     return STATUS_OK;
 }
 
+/* Links of a backup that was interrupted. */
+static void sweep_snapshot(int at) {
+    static const char *const names[] = {"snapshot", "snapshot.tmp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char ignored[1];
+        if (faccessat(at, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+            sweep(at, names[i], ignored, sizeof ignored) == STATUS_OK)
+            unlinkat(at, names[i], AT_REMOVEDIR);
+    }
+}
+
 status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, char *problem, size_t room) {
     int at = -1;
     *fd = -1;
@@ -160,12 +171,27 @@ status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, 
     if (s == STATUS_OK) s = make_sub(at, "db", problem, room);
     if (s == STATUS_OK) s = make_sub(at, "fold", problem, room);
     if (s == STATUS_OK) s = sweep(at, "fold", problem, room);
+    if (s == STATUS_OK) sweep_snapshot(at);
     if (s == STATUS_OK) s = sync_directory(at, ".", problem, room);
     if (at >= 0) close(at);
     if (s != STATUS_OK && *fd >= 0) {
         close(*fd);
         *fd = -1;
     }
+    return s;
+}
+
+status directory_adopt(const char *path, char *problem, size_t room) {
+    char text[STAMP_SIZE + 1];
+    snprintf(text, sizeof text, "%s%c", STAMP, STATE_COMPLETE);
+    int at = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+    status s = at < 0 ? failed("cannot open", path, problem, room) : make_sub(at, "fold", problem, room);
+    if (s == STATUS_OK) fd = openat(at, STAMP_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (s == STATUS_OK && (fd < 0 || pwrite(fd, text, STAMP_SIZE, 0) != STAMP_SIZE || fsync(fd) != 0))
+        s = failed("cannot write " STAMP_FILE " in", path, problem, room);
+    if (s == STATUS_OK) s = sync_directory(at, ".", problem, room);
+    if (fd >= 0) close(fd);
+    if (at >= 0) close(at);
     return s;
 }
 

@@ -2,7 +2,9 @@
  *
  *   JOURNAL   says that the directory is ours, and whether it was made completely; locked while a journal is open
  *   db/       RocksDB's files
- *   fold/     sorted files being written; swept when the directory is claimed */
+ *   fold/     sorted files being written; swept when the directory is claimed
+ *   snapshot/ links that a backup copies from; likewise
+ *   BACKUP    when the last backup was made, for people */
 #ifndef XINYI_PERSIST_DIRECTORY_H
 #define XINYI_PERSIST_DIRECTORY_H
 
@@ -19,6 +21,10 @@
 status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, char *problem, size_t room) MUST_CHECK;
 /* From now on a missing database is damage, not a directory that is still being made. */
 status directory_complete(int fd, char *problem, size_t room) MUST_CHECK;
+
+/* Makes `path`, which holds a complete database in db/ and nothing else, a data directory: the last step of whoever
+ * brings one here. IO_ERROR, NO_SPACE. */
+status directory_adopt(const char *path, char *problem, size_t room) MUST_CHECK;
 
 /* Bytes that we may still write; UINT64_MAX if the system does not say. */
 uint64_t directory_free_bytes(const char *path);

@@ -18,6 +18,9 @@ typedef enum fault_point {
     FAULT_FOLD_INGESTED, /* a sorted file is ingested */
     FAULT_FOLD_MARK,     /* all tables are written, the mark is not */
     FAULT_FOLD_MARKED,   /* the mark is durable and the log cut, the space not yet given back */
+    FAULT_BACKUP_LINKED, /* backup: the files are linked, nothing is copied yet */
+    FAULT_BACKUP_FILE,   /* backup: before a file is copied */
+    FAULT_BACKUP_COPIED, /* backup: everything is copied, its contents are not written */
     FAULT_POINTS
 } fault_point;
 

@@ -63,7 +63,7 @@ static bool wait_for_work(journal *j) {
     fold_thread *f = &j->fold;
     for (;;) {
         if (f->stop) return false;
-        uint64_t at = f->paused ? UINT64_MAX : due_at(j, clock_mono_ns());
+        uint64_t at = f->paused > 0 ? UINT64_MAX : due_at(j, clock_mono_ns());
         if (at == 0) return true;
         if (at == UINT64_MAX) {
             pthread_cond_wait(&f->wake, &f->mutex);
@@ -162,7 +162,7 @@ void fold_stop(journal *j) {
 void fold_pause(journal *j) {
     fold_thread *f = &j->fold;
     pthread_mutex_lock(&f->mutex);
-    f->paused = true;
+    f->paused++;
     atomic_store(&f->interrupt, true);
     while (f->busy) pthread_cond_wait(&f->done, &f->mutex);
     pthread_mutex_unlock(&f->mutex);
@@ -171,8 +171,9 @@ void fold_pause(journal *j) {
 void fold_resume(journal *j) {
     fold_thread *f = &j->fold;
     pthread_mutex_lock(&f->mutex);
-    f->paused = false;
-    atomic_store(&f->interrupt, false);
+    CHECK(f->paused > 0);
+    f->paused--;
+    atomic_store(&f->interrupt, f->paused > 0 || f->stop);
     f->retry_ns = 0;
     pthread_cond_signal(&f->wake);
     pthread_mutex_unlock(&f->mutex);

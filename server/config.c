@@ -33,9 +33,9 @@ static const option_row rows[] = {
 #define ROWS (sizeof rows / sizeof *rows)
 
 /* "max_subjects" as an option: "max-subjects". */
-static const char *option_name(const option_row *row, char buffer[64]) {
+static const char *option_name(const char *name, char buffer[64]) {
     size_t i = 0;
-    for (; row->name[i] != '\0' && i < 63; i++) buffer[i] = row->name[i] == '_' ? '-' : row->name[i];
+    for (; name[i] != '\0' && i < 63; i++) buffer[i] = name[i] == '_' ? '-' : name[i];
     buffer[i] = '\0';
     return buffer;
 }
@@ -164,23 +164,39 @@ static bool read_file(config *c, const char *path, const bool given[ROWS]) {
     return good;
 }
 
+static void help_offline(const offline_option *options, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        char name[64], left[96];
+        snprintf(left, sizeof left, "--%s %s", option_name(options[i].name, name),
+                 options[i].argument != NULL ? options[i].argument : "");
+        printf("  %-28s %s\n", left, options[i].help);
+    }
+}
+
 static void print_help(void) {
     printf("xinyid: the Xinyi credit evaluation server\n\n"
            "usage: xinyid --data DIR --policy DIR [options]\n\n");
     for (size_t i = 0; i < ROWS; i++) {
         char name[64], left[96];
-        snprintf(left, sizeof left, "--%s %s", option_name(&rows[i], name), rows[i].argument);
+        snprintf(left, sizeof left, "--%s %s", option_name(rows[i].name, name), rows[i].argument);
         printf("  %-28s %s%s%s%s\n", left, rows[i].help, rows[i].initial[0] != '\0' ? " [" : "", rows[i].initial,
                rows[i].initial[0] != '\0' ? "]" : "");
     }
     printf("  %-28s read options from a YAML file (option: value); the command line wins\n", "--config FILE");
     printf("  %-28s print every option with its value now in force, as YAML, and exit\n", "--describe-config");
-    printf("  %-28s\n  %-28s\n\n", "--help", "--version");
+    printf("  %-28s\n  %-28s\n\n"
+           "instead of serving, do one thing and exit:\n",
+           "--help", "--version");
+    help_offline(offline_actions, OFFLINE_ACTION_COUNT);
+    help_offline(offline_modifiers, OFFLINE_MODIFIER_COUNT);
+    putchar('\n');
     printf("examples:\n"
            "  xinyid --data /var/lib/xinyi --policy /etc/xinyi/policy\n"
-           "  xinyid --data ./data --policy ./policy --listen 127.0.0.1:0 --threads 1 --log-format json\n\n"
+           "  xinyid --data ./data --policy ./policy --listen 127.0.0.1:0 --threads 1 --log-format json\n"
+           "  xinyid --restore /backup/xinyi --data /var/lib/xinyi.new\n"
+           "  xinyid --verify --data /var/lib/xinyi.new --json\n\n"
            "It logs to stderr, one line an event; \"ready\" is logged once it answers. SIGTERM drains and exits 0.\n"
-           "exit status: 0 stopped as asked, 1 could not start or go on, 2 wrong usage\n");
+           "exit status: 0 stopped as asked or done, 1 could not start or go on, or data are damaged, 2 wrong usage\n");
 }
 
 /* In YAML's single quotes everything but the quote stands for itself. */
@@ -234,20 +250,48 @@ static bool check_words(const config *c) {
     return one_of(c->log_level, "log-level", levels) && one_of(c->log_format, "log-format", formats);
 }
 
+/* The options of offline.h: numbers from `first` on. */
+static void add_offline(struct option *to, char names[][64], const offline_option *from, size_t count, int first) {
+    for (size_t i = 0; i < count; i++)
+        to[i] = (struct option){option_name(from[i].name, names[i]),
+                                from[i].argument != NULL ? required_argument : no_argument, NULL, first + (int)i};
+}
+
+static bool set_action(offline *o, int action, const char *argument) {
+    if (o->action != OFFLINE_NONE && (int)o->action != action) {
+        fprintf(stderr, "xinyid: one thing at a time; see xinyid --help\n");
+        return false;
+    }
+    o->action = (offline_action)action;
+    o->argument = argument;
+    return true;
+}
+
+static bool check_data(const config *c) {
+    if (!offline_fits(&c->offline)) return false;
+    bool needed = c->offline.action == OFFLINE_NONE || offline_actions[c->offline.action].needs_data;
+    if (!needed || c->data[0] != '\0') return true;
+    fprintf(stderr, "xinyid: --data DIR is needed: where the data are kept; see xinyid --help\n");
+    return false;
+}
+
 config_result config_read(int argc, char **argv, config *out) {
-    enum { OPT_CONFIG = 1000, OPT_DESCRIBE, OPT_HELP, OPT_VERSION };
-    *out = (config){0};
-    struct option options[ROWS + 5] = {0};
-    char names[ROWS][64];
+    enum { OPT_CONFIG = 1000, OPT_DESCRIBE, OPT_HELP, OPT_VERSION, OPT_ACTION = 2000, OPT_MODIFIER = 3000 };
+    *out = (config){.offline = {.action = OFFLINE_NONE}};
+    struct option options[ROWS + OFFLINE_ACTION_COUNT + OFFLINE_MODIFIER_COUNT + 5] = {0};
+    char names[ROWS + OFFLINE_ACTION_COUNT + OFFLINE_MODIFIER_COUNT][64];
     bool given[ROWS] = {false};
     for (size_t i = 0; i < ROWS; i++) {
-        options[i] = (struct option){option_name(&rows[i], names[i]), required_argument, NULL, (int)i};
+        options[i] = (struct option){option_name(rows[i].name, names[i]), required_argument, NULL, (int)i};
         if (!set_value(out, &rows[i], rows[i].initial, "default")) return CONFIG_BAD;
     }
     options[ROWS] = (struct option){"config", required_argument, NULL, OPT_CONFIG};
     options[ROWS + 1] = (struct option){"describe-config", no_argument, NULL, OPT_DESCRIBE};
     options[ROWS + 2] = (struct option){"help", no_argument, NULL, OPT_HELP};
     options[ROWS + 3] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+    add_offline(options + ROWS + 4, names + ROWS, offline_actions, OFFLINE_ACTION_COUNT, OPT_ACTION);
+    add_offline(options + ROWS + 4 + OFFLINE_ACTION_COUNT, names + ROWS + OFFLINE_ACTION_COUNT, offline_modifiers,
+                OFFLINE_MODIFIER_COUNT, OPT_MODIFIER);
     const char *file = NULL;
     bool wants_description = false;
     int o;
@@ -257,6 +301,14 @@ config_result config_read(int argc, char **argv, config *out) {
             snprintf(where, sizeof where, "--%s", names[o]);
             if (!set_value(out, &rows[o], optarg, where)) return CONFIG_BAD;
             given[o] = true;
+            continue;
+        }
+        if (o >= OPT_MODIFIER) {
+            out->offline.modifiers[o - OPT_MODIFIER] = optarg != NULL ? optarg : "";
+            continue;
+        }
+        if (o >= OPT_ACTION) {
+            if (!set_action(&out->offline, o - OPT_ACTION, optarg)) return CONFIG_BAD;
             continue;
         }
         switch (o) {
@@ -278,11 +330,7 @@ config_result config_read(int argc, char **argv, config *out) {
         describe(out);
         return CONFIG_DONE;
     }
-    if (out->data[0] == '\0') {
-        fprintf(stderr, "xinyid: --data DIR is needed: where the data are kept; see xinyid --help\n");
-        return CONFIG_BAD;
-    }
-    return CONFIG_RUN;
+    return check_data(out) ? CONFIG_RUN : CONFIG_BAD;
 }
 
 void config_deinit(config *c) {

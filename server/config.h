@@ -4,6 +4,7 @@
 #define XINYI_SERVER_CONFIG_H
 
 #include "base/status.h"
+#include "server/offline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,10 +44,11 @@ typedef struct config {
 #define CONFIG_MEMBER_CONFIG_BYTES(name) int64_t name;
     CONFIG_TABLE(X)
 #undef X
+    offline offline; /* what to do instead of serving */
 } config;
 
 typedef enum config_result {
-    CONFIG_RUN,  /* go on */
+    CONFIG_RUN,  /* go on: serve, or do what `offline` says */
     CONFIG_DONE, /* --help, --version or --describe-config has been answered: exit 0 */
     CONFIG_BAD,  /* a message is on stderr: exit 2 */
 } config_result;
