@@ -82,7 +82,7 @@ static bool is_inside(const char *path, const char *directory) {
     return strncmp(path, directory, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-static status check_place(const journal *j, const char *set, char *problem, size_t room) {
+status backup_check_directory(const journal *j, const char *set, char *problem, size_t room) {
     char data[BACKUP_PATH], there[BACKUP_PATH];
     status s = resolve(j->directory, data, problem, room);
     if (s == STATUS_OK) s = resolve(set, there, problem, room);
@@ -342,7 +342,7 @@ status backup_create(journal *j, const char *directory, unsigned keep, backup_pr
     *cost = (backup_cost){0};
     problem_set(problem, room, "%s", "");
     int lock = -1;
-    status s = check_place(j, directory, problem, room);
+    status s = backup_check_directory(j, directory, problem, room);
     if (s == STATUS_OK) s = set_open(directory, SET_WRITE, &lock, problem, room);
     if (s == STATUS_OK) s = make(&m, &cost->held_ns);
     char ignored[PROBLEM_ROOM]; /* what failed is told already; a set that is none of ours is left alone */

@@ -35,12 +35,16 @@ typedef struct backup_cost {
     uint64_t held_ns; /* no group was committed for so long */
 } backup_cost;
 
+/* BAD_VALUE, said in problem: the directory is the data directory, or lies in it, so no backup may go there. IO_ERROR:
+ * no such parent directory. Makes nothing. Any thread. */
+status backup_check_directory(const journal *j, const char *directory, char *problem, size_t room) MUST_CHECK;
+
 /* Makes a backup of a journal that is loaded, in `directory` (made if missing; its parent must exist), and removes all
  * but the newest `keep` (0: removes none). Any thread but the committing one, one at a time; the journal must not be
  * closed meanwhile. Commits wait for the moment in which files are linked, some ten milliseconds; healing waits as
  * long.
  *
- * BAD_VALUE: the directory is, or lies in, the data directory. WRONG_CLUSTER: it holds something else, or backups of
+ * BAD_VALUE: as backup_check_directory. WRONG_CLUSTER: it holds something else, or backups of
  * another data directory. LOCKED. UNAVAILABLE: given up by progress, or the journal is in trouble. NO_SPACE, IO_ERROR,
  * CORRUPT, NO_MEMORY. After a failure earlier backups are as they were, and so is the journal. */
 status backup_create(journal *j, const char *directory, unsigned keep, backup_progress progress, void *context,

@@ -86,7 +86,7 @@ status command_impact_start(command_run *r) {
     return s;
 }
 
-/* ------------------------------------------------------------------ jobs */
+/* ------------------------------------------------------------------ jobs, backups among them */
 
 static void put_head(json_t **to, const impact_run *run) {
     char started[CLOCK_TIME_TEXT];
@@ -113,10 +113,22 @@ static status find_run(command_run *r, impact_run *run) {
                         LIMIT_JOBS);
 }
 
+/* True if the job that is asked for is a backup. */
+static bool find_backup(command_run *r, backup_run *run) {
+    const json_t *number = json_object_get(r->asked, "job");
+    return json_is_integer(number) && json_integer_value(number) > 0 && json_integer_value(number) <= UINT32_MAX &&
+           backup_runs_find(jobs_state(r->s)->backups, (uint32_t)json_integer_value(number), run);
+}
+
 status command_job(command_run *r) {
     impact_run run;
+    backup_run backup;
     const char *scenario = NULL;
     unsigned only = 0;
+    if (find_backup(r, &backup)) {
+        command_backup_document(&backup, &r->answer);
+        return STATUS_OK;
+    }
     status s = find_run(r, &run);
     if (s == STATUS_OK) s = command_string(r, "scenario", NULL, &scenario);
     if (s == STATUS_OK) s = dimensions(r, &run.by);
@@ -133,6 +145,13 @@ status command_job(command_run *r) {
 
 status command_job_cancel(command_run *r) {
     impact_run run;
+    backup_run backup;
+    if (find_backup(r, &backup)) {
+        backup_runs_cancel(jobs_state(r->s)->backups, backup.number);
+        command_put(r, "job", json_integer(backup.number));
+        command_put(r, "state", json_string(run_state_name(backup.state)));
+        return STATUS_OK;
+    }
     status s = find_run(r, &run);
     if (s != STATUS_OK) return s;
     impact_runs_cancel(jobs_state(r->s)->runs, run.number);
@@ -141,10 +160,22 @@ status command_job_cancel(command_run *r) {
     return STATUS_OK;
 }
 
+/* Those of both kinds, the newest first. */
 status command_jobs(command_run *r) {
+    job_state *state = jobs_state(r->s);
     json_t *list = json_array();
     impact_run run;
-    for (size_t n = 0; impact_runs_at(jobs_state(r->s)->runs, n, &run); n++) {
+    backup_run backup;
+    bool backups = backup_runs_before(state->backups, UINT32_MAX, &backup);
+    for (size_t n = 0;; n++) {
+        bool impacts = impact_runs_at(state->runs, n, &run);
+        for (; backups && (!impacts || backup.number > run.number);
+             backups = backup_runs_before(state->backups, backup.number, &backup)) {
+            json_t *one = json_object();
+            command_backup_document(&backup, &one);
+            document_append(&list, one);
+        }
+        if (!impacts) break;
         json_t *one = json_object();
         put_head(&one, &run);
         document_append(&list, one);

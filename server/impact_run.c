@@ -140,6 +140,8 @@ static status start_threads(slot *x) {
     return STATUS_OK;
 }
 
+uint32_t impact_runs_number(impact_runs *r) { return ++r->last; }
+
 status impact_runs_begin(impact_runs *r, policy_set *candidate, const impact_options *options, unsigned by,
                          uint32_t *number) {
     slot *x = take_slot(r);
@@ -156,7 +158,7 @@ status impact_runs_begin(impact_runs *r, policy_set *candidate, const impact_opt
     begin_call b = {.s = r->server, .x = x, .options = options};
     commit_call(r->server, begin_impact, &b);
     if (b.result == STATUS_OK) {
-        x->number = ++r->last;
+        x->number = impact_runs_number(r);
         atomic_store(&x->state, RUN_RUNNING);
         b.result = start_threads(x);
     }
@@ -196,13 +198,18 @@ bool impact_runs_find(impact_runs *r, uint32_t number, impact_run *out) {
 }
 
 bool impact_runs_at(impact_runs *r, size_t n, impact_run *out) {
-    for (uint32_t number = r->last; number > 0 && number + LIMIT_JOBS > r->last; number--) {
-        const slot *x = find(r, number);
-        if (x == NULL || n-- > 0) continue;
-        show(x, out);
+    uint32_t below = UINT32_MAX;
+    for (;;) {
+        const slot *newest = NULL;
+        for (size_t i = 0; i < LIMIT_JOBS; i++)
+            if (r->slots[i].number < below && (newest == NULL || r->slots[i].number > newest->number))
+                newest = &r->slots[i];
+        if (newest == NULL || newest->number == 0) return false;
+        below = newest->number;
+        if (n-- > 0) continue;
+        show(newest, out);
         return true;
     }
-    return false;
 }
 
 bool impact_runs_cancel(impact_runs *r, uint32_t number) {

@@ -27,6 +27,8 @@ typedef struct impact_run {
 } impact_run;
 
 impact_runs *impact_runs_create(server *s); /* NULL without memory */
+/* The next number of a job, for other kinds of jobs too: numbers grow, and none is given twice. */
+uint32_t impact_runs_number(impact_runs *r);
 /* Takes over `candidate`, whatever happens. OVERLOADED while another one runs; READ_ONLY while a group's fate is not
  * known; UNKNOWN_SCENARIO, NO_MEMORY. */
 status impact_runs_begin(impact_runs *r, policy_set *candidate, const impact_options *options, unsigned by,

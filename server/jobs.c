@@ -74,7 +74,10 @@ status jobs_init(server *s) {
     if (j == NULL) return STATUS_NO_MEMORY;
     j->server = s;
     j->state.runs = impact_runs_create(s);
-    if (j->state.runs == NULL) {
+    j->state.backups = backup_runs_create(s);
+    if (j->state.runs == NULL || j->state.backups == NULL) {
+        impact_runs_destroy(&j->state.runs);
+        backup_runs_destroy(&j->state.backups);
         free(j);
         return STATUS_NO_MEMORY;
     }
@@ -96,12 +99,14 @@ void jobs_stop(server *s) {
     pthread_mutex_unlock(&j->mutex);
     pthread_join(j->thread, NULL);
     impact_runs_stop(j->state.runs);
+    backup_runs_stop(j->state.backups);
 }
 
 void jobs_deinit(server *s) {
     jobs *j = s->jobs;
     if (j == NULL) return;
     impact_runs_destroy(&j->state.runs);
+    backup_runs_destroy(&j->state.backups);
     policy_destroy(&j->state.replayed);
     pthread_mutex_destroy(&j->mutex);
     pthread_cond_destroy(&j->wake);

@@ -1,10 +1,12 @@
 /* The thread of commands, and what its commands keep between them. A worker hands a COMMAND over and goes on; the
  * answer comes back like that of a write, so lookups overtake it.
  *
- * Long runs over the population (impact) have threads of their own, at a lower priority: server/impact_run.h. */
+ * Long runs over the population (impact) and backups have threads of their own, at a lower priority:
+ * server/impact_run.h, server/backup_run.h. */
 #ifndef XINYI_SERVER_JOBS_H
 #define XINYI_SERVER_JOBS_H
 
+#include "server/backup_run.h"
 #include "server/command.h"
 #include "server/commit.h"
 #include "server/impact_run.h"
@@ -24,6 +26,7 @@ bool jobs_submit(jobs *j, write_request *r);
 /* [thread of commands] What commands share. */
 typedef struct job_state {
     impact_runs *runs;
+    backup_runs *backups;
     int64_t shadow_since_ms; /* 0: no shadow */
     policy_set *replayed;    /* the last set that a receipt asked for; NULL none */
 } job_state;
