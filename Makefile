@@ -206,9 +206,15 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call UNIT_RULE,$(l))))
 UNITS := $(foreach l,$(LAYERS),$(UNIT_$(l)))
 # tests/tools/NAME.c: programs that integration tests use; they know nothing but xinyi.h and libxinyi. The exception is
-# hostile and hostile_credit, which must be able to say what libxinyi never would.
-TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
-HOSTILE := $(B)/tests/tools/hostile $(B)/tests/tools/hostile_credit
+# hostile, hostile_credit and idle, which must be able to do what libxinyi never would.
+# stepped_clock is preloaded into a server, so it is a shared object, and without sanitizers.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(filter-out %/stepped_clock.c,$(wildcard tests/tools/*.c))) \
+         $(B)/tests/tools/stepped_clock.so
+$(B)/tests/tools/%.so: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c17 -O2 $(WARN) -D_GNU_SOURCE -fPIC -fvisibility=hidden -shared -o $@ $<
+HOSTILE := $(B)/tests/tools/hostile $(B)/tests/tools/hostile_credit $(B)/tests/tools/idle
 $(HOSTILE): $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(call link_libs,protocol)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
