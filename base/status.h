@@ -89,6 +89,13 @@
     X(BAD_COMMAND, 177, REFUSED, "the command cannot be understood")                                                   \
     X(UNKNOWN_JOB, 178, REFUSED, "no such job is known")                                                               \
     X(POLICY_INVALID, 180, REFUSED, "the policy has errors")                                                           \
+    /* refused: the guarantee ledger, continued */                                                                     \
+    X(FROZEN, 181, REFUSED, "the guarantee account is frozen")                                                         \
+    X(LINKED_FAILED, 182, REFUSED, "another operation of the chain was refused, so none was executed")                 \
+    X(LINKED_OPEN, 183, REFUSED, "the chain of linked operations does not end within the request")                     \
+    X(ALREADY_FROZEN, 184, REFUSED, "the guarantee account is frozen already")                                         \
+    X(NOT_FROZEN, 185, REFUSED, "the guarantee account is not frozen")                                                 \
+    X(UNKNOWN_ALERT, 186, REFUSED, "no such alert is open")                                                            \
     /* fate unknown */                                                                                                 \
     X(OUTCOME_UNKNOWN, 200, UNKNOWN, "the outcome is not known, ask by operation id")                                  \
     /* this process and its environment */                                                                             \

@@ -5,6 +5,9 @@
  * Encoded record: u8 table, u8 key length, u16 zero, u32 value length, key, value. A value length of CHANGE_REMOVED
  * says that the thing is gone. Records follow each other without padding.
  *
+ * HISTORY is the exception: no group's changes hold such records. A group's events go beside its changes as one value
+ * that is never changed nor folded (persist/journal.h), and recovery hands them back as records of this table.
+ *
  * Within `subjects` and `accounts` the first key byte is the shard, so that a shard is a key range. */
 #ifndef XINYI_ENGINE_CHANGE_H
 #define XINYI_ENGINE_CHANGE_H
@@ -18,13 +21,16 @@
 
 /*  X(NAME, number, name) — numbers are part of the disk format; names are those of the column families. */
 #define CHANGE_TABLES(X)                                                                                               \
-    X(SUBJECTS, 1, "subjects")     /* key: shard, 12 id bytes            value: image version, profile */              \
-    X(RECORDS, 2, "records")       /* behaviour records */                                                             \
-    X(ACCOUNTS, 3, "accounts")     /* key: shard, 12 id bytes with program   value: image version, account */          \
-    X(OPERATIONS, 4, "operations") /* key: 16 bytes operation id         value: image version, operation */            \
+    X(SUBJECTS, 1, "subjects") /* key: shard, 12 id bytes            value: image version, profile */                  \
+    X(RECORDS, 2, "records")   /* behaviour records */                                                                 \
+    X(ACCOUNTS, 3, "accounts") /* key: shard, 12 id bytes with program   value: image version, account or balance */   \
+    X(OPERATIONS, 4, "operations") /* of version 1 only: moved into the history at the first start */                  \
     X(POLICIES, 5, "policies")     /* key: u32 set version big-endian    value: image version, texts */                \
     X(MEMBERS, 6, "members")                                                                                           \
-    X(STATE, 7, "state") /* key: name                          value: small singletons of the engine */
+    X(STATE, 7, "state")   /* key: name                      value: small singletons of the engine */                  \
+    X(ALERTS, 8, "alerts") /* key: u64 number big-endian     value: image version, alert */                            \
+    X(HISTORY, 9,                                                                                                      \
+      "history") /* key: u64 sequence big-endian   value: a group's events of the ledger, engine/history.h */
 
 typedef enum change_table {
 #define X(name, number, text) CHANGE_##name = (number),

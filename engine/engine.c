@@ -9,13 +9,13 @@
 #include "base/le.h"
 #include "base/purpose.h"
 #include "base/rcu.h"
+#include "engine/alert_internal.h"
 #include "engine/effect_internal.h"
 #include "engine/state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define OPERATIONS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
 #define QUOTA_PASS 64u
 #define DOSSIER_TRIES 64u
 
@@ -27,6 +27,7 @@ status engine_create(const engine_options *options, engine **out) {
     store_options accounts = {.record_size = sizeof(account), .seed = options->seed};
     accounts.max_records = options->max_accounts != 0 ? options->max_accounts : LIMIT_ACCOUNTS_DEFAULT;
     e->operations_kept_ms = options->operations_kept_ms != 0 ? options->operations_kept_ms : OPERATIONS_KEPT_MS;
+    overlay_init(&e->kept, sizeof(operation_id), sizeof(operation_id));
     policy_set *none = NULL;
     status code = store_create(&subjects, &e->subjects);
     if (code == STATUS_OK) code = store_create(&accounts, &e->accounts);
@@ -34,6 +35,7 @@ status engine_create(const engine_options *options, engine **out) {
     if (code == STATUS_OK) code = dossiers_create(options->seed, &e->dossiers);
     if (code == STATUS_OK) code = policy_archive_create(&e->archive);
     if (code == STATUS_OK) code = effects_create(&e->effects);
+    if (code == STATUS_OK) code = alerts_create(LIMIT_ALERTS, &e->alerts);
     if (code == STATUS_OK) code = policy_empty(&none);
     atomic_init(&e->policy, none);
     if (code != STATUS_OK) engine_destroy(&e);
@@ -48,11 +50,13 @@ void engine_destroy(engine **e) {
     policy_set *candidate = atomic_load(&(*e)->shadow);
     policy_destroy(&candidate);
     operations_deinit(&(*e)->operations);
+    overlay_deinit(&(*e)->kept);
     dossiers_destroy(&(*e)->dossiers);
     store_destroy(&(*e)->accounts);
     store_destroy(&(*e)->subjects);
     policy_archive_destroy(&(*e)->archive);
     effects_destroy(&(*e)->effects);
+    alerts_destroy(&(*e)->alerts);
     free(*e);
     *e = NULL;
 }
@@ -74,27 +78,30 @@ static status apply_subject(engine *e, const change *record) {
     return fits_key(e->subjects, record, &p.id) ? store_load(e->subjects, &p) : STATUS_CORRUPT;
 }
 
-static status apply_account(engine *e, const change *record) {
+static status apply_whole_account(engine *e, const change *record) {
     account a;
-    if (record->value_length != 1 + ACCOUNT_IMAGE || record->value[0] != IMAGE_ACCOUNT) return STATUS_CORRUPT;
+    if (record->value_length != 1 + ACCOUNT_IMAGE) return STATUS_CORRUPT;
+    if (record->value[0] != IMAGE_ACCOUNT && record->value[0] != IMAGE_ACCOUNT_1) return STATUS_CORRUPT;
     status code = account_decode(record->value + 1, &a);
     if (code != STATUS_OK) return code;
     return fits_key(e->accounts, record, &a.key) ? store_load(e->accounts, &a) : STATUS_CORRUPT;
 }
 
-static status apply_operation(engine *e, const change *record) {
-    operation_id id;
-    if (record->key_length != sizeof id) return STATUS_CORRUPT;
-    memcpy(&id, record->key, sizeof id);
-    if (record->removed) {
-        operations_unload(&e->operations, &id);
-        return STATUS_OK;
-    }
-    operation_entry entry;
-    if (record->value_length != 1 + OPERATION_IMAGE || record->value[0] != IMAGE_OPERATION) return STATUS_CORRUPT;
-    status code = operation_entry_decode(record->value + 1, &entry);
-    if (code != STATUS_OK) return code;
-    return memcmp(&entry.request.id, &id, sizeof id) == 0 ? operations_load(&e->operations, &entry) : STATUS_CORRUPT;
+/* It follows its account: in a table by the order of keys, in the log because the account was there first. */
+static status apply_balance(engine *e, const change *record) {
+    account a;
+    subject_id key;
+    if (record->value_length != 1 + BALANCE_IMAGE || record->value[0] != IMAGE_BALANCE || record->key[KEY_RECORD] != 1)
+        return STATUS_CORRUPT;
+    memcpy(&key, record->key + 1, sizeof key);
+    if (record->key[0] != store_shard_of(store_hash(e->accounts, &key)) || !store_read(e->accounts, &key, &a))
+        return STATUS_CORRUPT;
+    status code = balance_decode(record->value + 1, &a);
+    return code == STATUS_OK ? store_load(e->accounts, &a) : code;
+}
+
+static status apply_account(engine *e, const change *record) {
+    return record->key_length == KEY_BALANCE ? apply_balance(e, record) : apply_whole_account(e, record);
 }
 
 static uint32_t number_from_key(const uint8_t key[4]) {
@@ -131,10 +138,12 @@ status engine_apply(engine *e, const change *record) {
     switch (record->table) {
     case CHANGE_SUBJECTS: return apply_subject(e, record);
     case CHANGE_ACCOUNTS: return apply_account(e, record);
-    case CHANGE_OPERATIONS: return apply_operation(e, record);
+    case CHANGE_OPERATIONS: return engine_apply_operation(e, record);
+    case CHANGE_HISTORY: return engine_apply_history(e, record);
     case CHANGE_POLICIES: return engine_apply_policies(e, record);
     case CHANGE_RECORDS: return apply_item(e, record);
     case CHANGE_STATE: return apply_state(e, record);
+    case CHANGE_ALERTS:
     case CHANGE_MEMBERS:
     case CHANGE_TABLE_END: break;
     }
@@ -145,6 +154,7 @@ status engine_recovered(engine *e) {
     char problem[256];
     status code = operations_rebuild(&e->operations);
     if (code == STATUS_OK) code = engine_attach_dossiers(e, problem, sizeof problem);
+    if (code == STATUS_OK) code = engine_link_operations(e);
     if (code == STATUS_OK) code = engine_check_ledger(e, problem, sizeof problem);
     if (code != STATUS_OK) return code;
     code = engine_compile_stored(e);
@@ -268,12 +278,12 @@ void engine_decide(const engine *e, const decision_request *requests, size_t n, 
 /* ------------------------------------------------------------------ quotas */
 
 static void quota_one(const policy_set *set, const quota_request *r, const profile *p, const account *a,
-                      policy_moment at, quota *out, uint16_t *admit) {
+                      policy_moment at, quota *out, quota_admission *admit) {
     guarantee_terms terms = {0};
     status code = check_request(&r->subject, r->purpose, r->flags);
     if (code != STATUS_OK) {
         *out = (quota){.status = (uint16_t)code};
-        if (admit != NULL) *admit = (uint16_t)code;
+        if (admit != NULL) *admit = (quota_admission){.status = (uint16_t)code};
         return;
     }
     code = p == NULL ? STATUS_UNKNOWN_SUBJECT : policy_terms(set, r->program, p, at, &terms);
@@ -281,11 +291,14 @@ static void quota_one(const policy_set *set, const quota_request *r, const profi
         ledger_quota(a, &terms, at, out);
     else
         ledger_quota_without_terms(a, code, at, out);
-    if (admit != NULL) *admit = (uint16_t)ledger_admit(out, &terms, r->amount_fen);
+    if (admit == NULL) return;
+    bool fits = ledger_amount_fits(r->amount_fen);
+    admit->violations = fits ? (uint16_t)ledger_violated(out, &terms, r->amount_fen) : 0;
+    admit->status = (uint16_t)(fits ? ledger_first_violation(admit->violations) : STATUS_BAD_AMOUNT);
 }
 
 static void quota_pass(const engine *e, const policy_set *set, const quota_request *requests, size_t n,
-                       policy_moment at, quota *out, uint16_t *admit) {
+                       policy_moment at, quota *out, quota_admission *admit) {
     profile profiles[QUOTA_PASS];
     account accounts[QUOTA_PASS];
     subject_id keys[QUOTA_PASS];
@@ -303,7 +316,7 @@ static void quota_pass(const engine *e, const policy_set *set, const quota_reque
 }
 
 void engine_quota(const engine *e, const quota_request *requests, size_t n, policy_moment at, quota *out,
-                  uint16_t *admit) {
+                  quota_admission *admit) {
     const policy_set *set = active(e);
     for (size_t done = 0; done < n; done += QUOTA_PASS) {
         size_t pass = n - done < QUOTA_PASS ? n - done : QUOTA_PASS;
@@ -368,6 +381,12 @@ void engine_get_stats(const engine *e, engine_stats *out) {
     out->memory_bytes = out->subjects.arena_bytes + out->subjects.index_bytes + out->accounts.arena_bytes +
                         out->accounts.index_bytes + operations_bytes(&e->operations) + dossiers_bytes(e->dossiers) +
                         policy_archive_bytes(e->archive) + effects_bytes(e->effects);
+}
+
+const alerts *engine_alerts(const engine *e) { return e->alerts; }
+
+int64_t engine_history_cut_ms(const engine *e, int64_t now_ms) {
+    return now_ms - e->operations_kept_ms - LEDGER_LIFE_MAX_MS;
 }
 
 int64_t engine_next_due_ms(const engine *e) { return operations_next_due_ms(&e->operations); }

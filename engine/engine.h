@@ -22,6 +22,7 @@
 #define XINYI_ENGINE_ENGINE_H
 
 #include "base/buf.h"
+#include "engine/alert.h"
 #include "engine/change.h"
 #include "engine/credit.h"
 #include "engine/dossier.h"
@@ -39,8 +40,9 @@ typedef struct engine_options {
     uint32_t max_subjects;      /* 0: LIMIT_SUBJECTS_DEFAULT */
     uint32_t max_accounts;      /* 0: LIMIT_ACCOUNTS_DEFAULT */
     uint64_t seed;              /* of the data directory */
-    int64_t operations_kept_ms; /* how long resolved operations are remembered; 0: 7 days */
+    int64_t operations_kept_ms; /* how long resolved operations are remembered; 0: OPERATIONS_KEPT_MS */
 } engine_options;
+#define OPERATIONS_KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
 
 /* Starts empty, with an empty policy set. */
 status engine_create(const engine_options *options, engine **out) MUST_CHECK;
@@ -49,8 +51,8 @@ void engine_destroy(engine **e); /* no reader may be inside; accepts NULL */
 /* ------------------------------------------------------------------ recovery, before readers start */
 
 /* Applies one stored record. SUBJECTS and ACCOUNTS of different shards may be applied by different threads at once;
- * everything else by one thread. CORRUPT (unknown version, bad image) leaves the engine unchanged. POLICIES records are
- * kept as texts; engine_recovered compiles the newest. */
+ * everything else by one thread; HISTORY in order, and after the tables. CORRUPT (unknown version, bad image) leaves
+ * the engine unchanged. POLICIES records are kept as texts; engine_recovered compiles the newest. */
 status engine_apply(engine *e, const change *record) MUST_CHECK;
 /* After the last record: rebuilds what is derived (expiry queue, policy set), checks. CORRUPT if it does not fit.
  * POLICY_INVALID if the newest stored policies do not compile with this program: everything else is there and the empty
@@ -94,10 +96,16 @@ typedef struct quota_request {
 } quota_request;
 static_assert(sizeof(quota_request) == 24, "as on the wire");
 
-/* [reader] Where the accounts stand; with `admit` also whether amount_fen fits: admit[i] is a status, OK = fits (see
- * ledger_admit). admit may be NULL. out[i].status as in struct quota, or BAD_SUBJECT, BAD_PURPOSE, BAD_ENTRY. */
+/* Whether an amount fits. */
+typedef struct quota_admission {
+    uint16_t status;     /* OK: it fits; or as ledger_admit */
+    uint16_t violations; /* every VIOLATION_* */
+} quota_admission;
+
+/* [reader] Where the accounts stand; with `admit` also whether amount_fen fits. admit may be NULL. out[i].status as in
+ * struct quota, or BAD_SUBJECT, BAD_PURPOSE, BAD_ENTRY. */
 void engine_quota(const engine *e, const quota_request *requests, size_t n, policy_moment at, quota *out,
-                  uint16_t *admit);
+                  quota_admission *admit);
 /* [reader] Copies an account; false if there is none. */
 bool engine_account(const engine *e, const subject_id *subject, unsigned program, account *out);
 
@@ -137,6 +145,15 @@ typedef struct engine_stats {
 } engine_stats;
 void engine_get_stats(const engine *e, engine_stats *out); /* [writer] */
 
+/* [writer] The open alerts. */
+const alerts *engine_alerts(const engine *e);
+
+/* [writer] The history of groups at or before this moment is not needed any more: everything in it is forgotten. */
+int64_t engine_history_cut_ms(const engine *e, int64_t now_ms);
+
+/* [writer] True if operations were loaded that are stored as in version 1: txn_migrate moves them. */
+bool engine_wants_migration(const engine *e);
+
 /* [writer] The newest version of a policy set that is stored, compiled or not: the next one must be higher. 0: none. */
 uint32_t engine_policy_newest(const engine *e);
 
@@ -156,7 +173,7 @@ void txn_destroy(txn **t);
  * reservations that are due by then. Also forgets operations that were resolved operations_kept_ms ago, as many as keep
  * pace with new ones.
  *
- * If more reservations are due than fit one group (some 7,000: after a long stop), the group carries as many as fit and
+ * If more reservations are due than one group ends (8,192: after a long stop), the group carries as many as fit and
  * is full: txn_size is at least LIMIT_GROUP_BYTES and txn_operate returns OVERLOADED, since what it would answer could
  * not be exact. Publish it and begin the next, which carries on. */
 void txn_begin(txn *t, int64_t now_ms);
@@ -207,7 +224,7 @@ status txn_effect(txn *t, unsigned month, unsigned scenario, uint32_t division, 
 /* Warms the caches for operations that are about to be executed: their misses overlap instead of following each other,
  * which makes a frame of many operations nearly twice as fast. Changes nothing; any n, though few at a time (some
  * dozens) stay in the caches best. */
-void txn_prefetch(const txn *t, const operation *operations, size_t n);
+void txn_prefetch(const txn *t, const operation *const *operations, size_t n);
 
 /* Executes or repeats an operation; engine/operate.h lists the checks in order. The result says what happened; the
  * return is OK unless it was not executed (NO_MEMORY, CAPACITY, OVERLOADED: see txn_begin), in which case nothing
@@ -215,6 +232,40 @@ void txn_prefetch(const txn *t, const operation *operations, size_t n);
  * again. An id with other content: result OPERATION_REUSED. Refusals are kept like successes, so a late duplicate of a
  * refused reservation never succeeds. Exceptions, not kept: BAD_SUBJECT, BAD_ENTRY, zero id. */
 status txn_operate(txn *t, const operation *op, operation_result *result, bool *repeated);
+
+/* The same for a request's entries in order, with its chains (engine/operate.h). results[i].status other than OK on
+ * entry: the entry cannot be executed, and that is its answer. What was not executed is answered with the status that
+ * txn_operate would return; of a chain then no entry is executed. */
+void txn_operate_all(txn *t, const operation *operations, size_t n, operation_result *results);
+
+/* One event of an account's history: an operation that changed it, or a reservation's end by its time. Balances are
+ * those after it. */
+typedef struct account_event {
+    operation_entry entry; /* of an expiry: the reservation */
+    bool expiry;
+    uint32_t version; /* of the account, by this event */
+    int64_t at_ms;
+    int64_t amount_fen;
+    int64_t reserved_before_fen, committed_before_fen, reserved_fen, committed_fen;
+} account_event;
+#define LIMIT_HISTORY_EVENTS 1024
+
+/* The newest `max` (at most LIMIT_HISTORY_EVENTS) events of an account with versions below `before` (0: all), oldest
+ * first, as far as operations are kept; *count of them, *more: there are older ones that are kept. The events' versions
+ * follow each other without gaps, each begins with the balances with which the one before it ended, and the newest ends
+ * with the account's own: CORRUPT if that is not so, which is a bug or damage. NO_ACCOUNT, UNKNOWN_PROGRAM,
+ * UNKNOWN_SUBJECT, NO_MEMORY. No group may be open but an empty one. */
+status engine_history(const engine *e, const subject_id *subject, unsigned program, uint32_t before, size_t max,
+                      account_event *events, size_t *count, bool *more);
+
+/* Looks at up to `budget` accounts for alerts that time, grades or policies raise (engine/alert.h), from where the last
+ * walk ended. True when the walk has come round. */
+bool txn_watch(txn *t, size_t budget);
+/* Acknowledges an alert: it is gone once the group is durable. UNKNOWN_ALERT. */
+status txn_acknowledge(txn *t, uint64_t number);
+
+/* Moves up to `budget` operations into the history. True while there are more. */
+bool txn_migrate(txn *t, size_t budget);
 
 /* What is known of an operation id, this group's included. UNKNOWN_OPERATION if nothing. */
 status txn_outcome(txn *t, const operation_id *id, operation_entry *out);
@@ -229,12 +280,13 @@ status txn_rollback(txn *t, policy_set *set, uint32_t version);
  * next start can tell whether it has changed since. */
 status txn_policy_directory(txn *t, const char *hash);
 
-/* Appends the group's post-images (engine/change.h) to `to`. Reserves what publishing needs. An empty group appends
- * nothing. NO_MEMORY, CAPACITY: abort. */
-status txn_changes(txn *t, buf *to) MUST_CHECK;
+/* Appends the group's post-images (engine/change.h) to `to`, and its events (engine/history.h) to `history`. An empty
+ * group appends nothing. NO_MEMORY, CAPACITY: abort. */
+status txn_changes(txn *t, buf *to, buf *history) MUST_CHECK;
 /* Approximate encoded size so far, for closing a group in time. */
 size_t txn_size(const txn *t);
-void txn_publish(txn *t);
+/* `sequence`: the number under which the group has become durable. */
+void txn_publish(txn *t, uint64_t sequence);
 void txn_abort(txn *t);
 
 /* When the next reservation ends (ms), INT64_MAX if none: the commit thread wakes for it. */

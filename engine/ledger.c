@@ -6,6 +6,7 @@
 #include "engine/ledger.h"
 
 #include "base/clock.h"
+#include "base/le.h"
 #include "base/purpose.h"
 
 #include <string.h>
@@ -34,7 +35,8 @@ const char *instrument_name(unsigned kind) {
 }
 
 const char *operation_name(unsigned kind) {
-    static const char *const names[] = {NULL, "reserve", "commit", "release", "settle", "pledge", "withdraw", "energy"};
+    static const char *const names[] = {NULL,       "reserve", "commit", "release", "settle",  "pledge",
+                                        "withdraw", "energy",  "amend",  "freeze",  "unfreeze"};
     return kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 
@@ -100,6 +102,7 @@ static void take_stock(const account *a, policy_moment at, quota *out) {
     out->committed_fen = a->committed_fen;
     out->used_fen = a->reserved_fen + a->committed_fen;
     out->account_version = a->seq >> 1;
+    if (a->flags & ACCOUNT_FROZEN) out->flags |= QUOTA_FROZEN;
     if (first_end != UINT32_MAX) out->next_expiry_ms = (int64_t)first_end * CLOCK_MS_PER_HOUR;
 }
 
@@ -122,6 +125,13 @@ static uint8_t flags_of(const guarantee_terms *terms) {
                      (terms->suspended ? QUOTA_SUSPENDED : 0) | (terms->rated ? QUOTA_RATED : 0));
 }
 
+/* What follows from the amounts used: all that changes while nothing but exposure does. */
+static void take_usage(const guarantee_terms *terms, quota *q) {
+    if (terms->covered) q->available_fen = larger(0, q->limit_fen - q->used_fen);
+    q->usage_percent = usage_of(q->used_fen, q->limit_fen);
+    q->warning = terms->exempt ? 0 : warning_of(q->used_fen, q->limit_fen, terms->warn_percent);
+}
+
 void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment at, quota *out) {
     *out = (quota){
         .status = a == NULL ? STATUS_NO_ACCOUNT : STATUS_OK,
@@ -135,11 +145,17 @@ void ledger_quota(const account *a, const guarantee_terms *terms, policy_moment 
     out->base_fen = base_of(a, terms);
     out->required_fen = required_of(out->base_fen, terms);
     out->limit_fen = scaled(out->lodged_fen, INT64_C(10000) + terms->unsecured_bp, 10000, 0);
-    if (terms->covered) out->available_fen = larger(0, out->limit_fen - out->used_fen);
-    out->usage_percent = usage_of(out->used_fen, out->limit_fen);
-    if (!terms->exempt) out->warning = warning_of(out->used_fen, out->limit_fen, terms->warn_percent);
+    take_usage(terms, out);
     out->shortfall_fen = larger(0, out->required_fen - out->lodged_fen);
     if (out->shortfall_fen > 0) out->flags |= QUOTA_SHORT;
+}
+
+void ledger_quota_follow(const account *a, const guarantee_terms *terms, quota *q) {
+    q->reserved_fen = a->reserved_fen;
+    q->committed_fen = a->committed_fen;
+    q->used_fen = a->reserved_fen + a->committed_fen;
+    q->account_version = a->seq >> 1;
+    take_usage(terms, q);
 }
 
 void ledger_quota_without_terms(const account *a, status why, policy_moment at, quota *out) {
@@ -149,26 +165,54 @@ void ledger_quota_without_terms(const account *a, status why, policy_moment at, 
     out->usage_percent = usage_of(out->used_fen, 0);
 }
 
-status ledger_admit(const quota *q, const guarantee_terms *terms, int64_t amount_fen) {
-    if (amount_fen <= 0 || amount_fen > LIMIT_AMOUNT_FEN) return STATUS_BAD_AMOUNT;
-    if (q->status != STATUS_OK && q->status != STATUS_NO_ACCOUNT) return (status)q->status;
-    if (!terms->covered) return STATUS_NOT_COVERED;
-    if (terms->suspended) return STATUS_SUSPENDED;
-    if (q->status == STATUS_NO_ACCOUNT) return STATUS_NO_ACCOUNT;
-    if (!terms->exempt) {
-        if (!terms->rated) return STATUS_UNRATED;
-        if (terms->refuse_when_short && q->shortfall_fen > 0) return STATUS_SHORTFALL;
-        if (amount_fen > q->available_fen || q->warning >= 3) return STATUS_LIMIT_EXCEEDED;
+status ledger_first_violation(unsigned violations) {
+    static const status codes[] = {
+#define X(name, bit) [bit] = STATUS_##name,
+        LEDGER_VIOLATIONS(X)
+#undef X
+    };
+    return violations == 0 ? STATUS_OK : codes[__builtin_ctz(violations)];
+}
+
+bool ledger_amount_fits(int64_t amount_fen) { return amount_fen > 0 && amount_fen <= LIMIT_AMOUNT_FEN; }
+
+/* Why no terms apply. */
+static unsigned without_terms(uint16_t why) {
+    switch (why) {
+    case STATUS_UNKNOWN_SUBJECT: return VIOLATION_UNKNOWN_SUBJECT;
+    case STATUS_UNKNOWN_PROGRAM: return VIOLATION_UNKNOWN_PROGRAM;
+    default: return VIOLATION_NOT_EFFECTIVE;
     }
-    return amount_fen > LEDGER_USED_MAX - q->used_fen ? STATUS_AMOUNT_OVERFLOW : STATUS_OK;
+}
+
+unsigned ledger_violated(const quota *q, const guarantee_terms *terms, int64_t amount_fen) {
+    if (q->status != STATUS_OK && q->status != STATUS_NO_ACCOUNT) return without_terms(q->status);
+    unsigned v = 0;
+    if (!terms->covered) v |= VIOLATION_NOT_COVERED;
+    if (terms->suspended) v |= VIOLATION_SUSPENDED;
+    if (q->flags & QUOTA_FROZEN) v |= VIOLATION_FROZEN;
+    if (q->status == STATUS_NO_ACCOUNT) v |= VIOLATION_NO_ACCOUNT;
+    if (!terms->exempt) {
+        if (!terms->rated) v |= VIOLATION_UNRATED;
+        if (q->status == STATUS_NO_ACCOUNT) return v;
+        if (terms->refuse_when_short && q->shortfall_fen > 0) v |= VIOLATION_SHORTFALL;
+        if (amount_fen > q->limit_fen - q->used_fen || q->warning >= 3) v |= VIOLATION_LIMIT_EXCEEDED;
+    }
+    if (amount_fen > LEDGER_USED_MAX - q->used_fen) v |= VIOLATION_AMOUNT_OVERFLOW;
+    return v;
+}
+
+status ledger_admit(const quota *q, const guarantee_terms *terms, int64_t amount_fen) {
+    if (!ledger_amount_fits(amount_fen)) return STATUS_BAD_AMOUNT;
+    return ledger_first_violation(ledger_violated(q, terms, amount_fen));
 }
 
 /* ------------------------------------------------------------------ invariants */
 
 static bool instrument_check(const instrument *i) {
-    static const uint8_t none[sizeof i->zero];
-    return i->id != 0 && i->amount_fen > 0 && i->amount_fen <= LIMIT_AMOUNT_FEN && i->from_hour < i->to_hour &&
-           instrument_name(i->kind) != NULL && memcmp(i->zero, none, sizeof none) == 0;
+    return i->id != 0 && ledger_amount_fits(i->amount_fen) && i->from_hour < i->to_hour &&
+           instrument_name(i->kind) != NULL && (i->alerted & ~(INSTRUMENT_EXPIRING | INSTRUMENT_EXPIRED)) == 0 &&
+           bytes_are_zero(i->zero, sizeof i->zero);
 }
 
 static bool instruments_check(const account *a) {
@@ -200,7 +244,9 @@ bool account_check(const account *a) {
         return false;
     /* every open reservation holds at least one fen */
     if (a->open_reservations > a->reserved_fen || (a->open_reservations == 0) != (a->reserved_fen == 0)) return false;
-    for (size_t i = 0; i < sizeof a->zero / sizeof *a->zero; i++)
-        if (a->zero[i] != 0) return false;
+    if ((a->flags & ~(ACCOUNT_FROZEN | ACCOUNT_TOPUP_OVERDUE)) != 0 || a->warned > 3) return false;
+    bool frozen = (a->flags & ACCOUNT_FROZEN) != 0;
+    if (!frozen && !bytes_are_zero(a->freeze_reference, sizeof a->freeze_reference)) return false;
+    if (!bytes_are_zero(a->zero, sizeof a->zero)) return false;
     return instruments_check(a);
 }

@@ -13,16 +13,21 @@
  *                 the rest by kind
  *
  *     kind        content                              rest
- *     reserve     BAD_AMOUNT                           UNKNOWN_PROGRAM, NOT_EFFECTIVE, BAD_TTL, then as ledger_admit
+ *     reserve     BAD_AMOUNT                           in the order of LEDGER_VIOLATIONS, all of them reported
  *     commit      BAD_AMOUNT (0 is all)                UNKNOWN_OPERATION, RESERVATION_EXPIRED, ALREADY_RESOLVED,
  *                                                      OVER_RESERVED
  *     release                                          UNKNOWN_OPERATION, RESERVATION_EXPIRED, ALREADY_RESOLVED
  *     settle      BAD_AMOUNT                           UNKNOWN_PROGRAM, NO_ACCOUNT, OVER_COMMITTED
  *     pledge      BAD_AMOUNT, BAD_VALUE, BAD_VALIDITY  UNKNOWN_PROGRAM, INSTRUMENT_EXISTS, TOO_MANY_INSTRUMENTS
- *     withdraw                                         UNKNOWN_PROGRAM, NO_ACCOUNT, UNKNOWN_INSTRUMENT, LIMIT_EXCEEDED
+ *     withdraw                                         UNKNOWN_PROGRAM, NO_ACCOUNT, UNKNOWN_INSTRUMENT, FROZEN,
+ *                                                      LIMIT_EXCEEDED
  *     energy      BAD_AMOUNT                           UNKNOWN_PROGRAM
+ *     amend       BAD_AMOUNT, BAD_VALUE, BAD_VALIDITY  UNKNOWN_PROGRAM, NO_ACCOUNT, UNKNOWN_INSTRUMENT, BAD_VALIDITY,
+ *                                                      FROZEN, LIMIT_EXCEEDED
+ *     freeze      BAD_VALUE (the reference is no text) UNKNOWN_PROGRAM, NO_ACCOUNT, ALREADY_FROZEN
+ *     unfreeze                                         UNKNOWN_PROGRAM, NO_ACCOUNT, NOT_FROZEN
  *
- *   BAD_VALUE         instrument id 0 or an unknown instrument kind
+ *   BAD_VALUE         instrument id 0 or an unknown instrument kind; amend: nothing to change
  *   BAD_VALIDITY      ends before it begins, or has ended already
  *   BAD_TTL           over the policy's maximum
  *   UNKNOWN_PROGRAM   no policy has the program (for settle and withdraw only if there is no account either)
@@ -33,7 +38,16 @@
  *
  * Withdrawing is a choice, unlike an expiry: it is refused with LIMIT_EXCEEDED if the instrument is valid now, the
  * subject is not exempt, and used would be above the limit without it. An instrument that has ended or has not begun
- * can always be withdrawn.
+ * can always be withdrawn. The same holds for an amendment after which less is lodged now than before. Both, if they
+ * lower what is lodged now, are refused for a frozen account, exempt or not: FROZEN.
+ *
+ * Chains (OPERATION_LINKED). The operations of a chain are executed in order, each seeing what those before it did. If
+ * one is refused nothing of the chain is executed: it gets its refusal, all others LINKED_FAILED. A chain whose last
+ * entry still has the flag is not ended: LINKED_OPEN for that entry. Answers are kept as those of single operations
+ * are, LINKED_FAILED too, so a late duplicate of a refused chain never succeeds. Sending a whole chain again gives the
+ * first answers again; a chain of which only some ids are known is refused: the known ones answer as they did at first
+ * (or OPERATION_REUSED), the others LINKED_FAILED. What is not kept (BAD_ENTRY, BAD_SUBJECT, OPERATION_REUSED) fails a
+ * chain too. The flag is part of the content.
  *
  * A pledge into a full account takes the place of the instrument that ended first, if that was at least
  * OPERATE_ENDED_HOURS ago; else TOO_MANY_INSTRUMENTS.
@@ -60,9 +74,14 @@ void account_reserve(account *a, int64_t amount_fen);
 void account_resolve(account *a, int64_t reserved_fen, int64_t committed_fen);
 status account_settle(account *a, int64_t amount_fen);                 /* OK, OVER_COMMITTED */
 status account_pledge(account *a, const operation *op, uint32_t hour); /* OK, INSTRUMENT_EXISTS, TOO_MANY_INSTRUMENTS */
-/* OK and the amount, or UNKNOWN_INSTRUMENT, LIMIT_EXCEEDED. `terms` NULL: none apply, so the limit is 0. */
+/* OK and the amount, or UNKNOWN_INSTRUMENT, FROZEN, LIMIT_EXCEEDED. `terms` NULL: none apply, so the limit is 0. */
 status account_withdraw(account *a, uint64_t instrument_id, const guarantee_terms *terms, policy_moment at,
                         int64_t *amount_fen);
+/* OK and what is lodged by the instrument from now on; UNKNOWN_INSTRUMENT, BAD_VALIDITY, FROZEN, LIMIT_EXCEEDED. */
+status account_amend(account *a, const operation *op, const guarantee_terms *terms, policy_moment at,
+                     int64_t *amount_fen);
 void account_set_energy(account *a, const operation *op);
+status account_freeze(account *a, const operation *op); /* OK, ALREADY_FROZEN */
+status account_unfreeze(account *a);                    /* OK, NOT_FROZEN */
 
 #endif

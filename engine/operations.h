@@ -60,10 +60,14 @@ const operation_entry *operations_at(const operations *o, uint32_t ref);
 /* Room for `total` further entries, `in_shard` of them in this shard and `open` of them open reservations. Then
  * operations_add cannot fail for them. NO_MEMORY, CAPACITY: nothing is changed. */
 status operations_reserve(operations *o, unsigned shard, uint32_t in_shard, uint32_t total, uint32_t open) MUST_CHECK;
-/* Adds an entry whose id is not known; open or resolved by its state. */
-void operations_add(operations *o, uint64_t hash, const operation_entry *e);
+/* Adds an entry whose id is not known; open or resolved by its state. `previous`: the operation that changed the same
+ * account before it, OPERATIONS_NONE if it changed none or was the first. Returns its reference. */
+uint32_t operations_add(operations *o, uint64_t hash, const operation_entry *e, uint32_t previous);
 /* Replaces an open entry by its resolved state. */
 void operations_resolve(operations *o, uint32_t ref, const operation_entry *e);
+
+/* The operation that changed the same account before this one; OPERATIONS_NONE if it is not known any more. */
+uint32_t operations_previous(const operations *o, uint32_t ref);
 
 /* The age queue: the operation resolved first, and the one after it; OPERATIONS_NONE at the end. */
 uint32_t operations_oldest(const operations *o);
@@ -83,6 +87,9 @@ uint32_t operations_walk_due(const operations *o, int64_t now_ms, uint32_t *at);
 status operations_load(operations *o, const operation_entry *e) MUST_CHECK; /* adds or replaces */
 void operations_unload(operations *o, const operation_id *id);              /* unknown ids are no mistake */
 status operations_rebuild(operations *o) MUST_CHECK;                        /* NO_MEMORY */
+/* References below this one exist; a free one holds a zero id. In the order of loading, as long as none was dropped. */
+uint32_t operations_end(const operations *o);
+void operations_set_previous(operations *o, uint32_t ref, uint32_t previous);
 
 size_t operations_bytes(const operations *o); /* memory in use */
 

@@ -33,6 +33,11 @@ void *overlay_add(overlay *o, uint64_t hash);
 void overlay_drop_last(overlay *o);
 void overlay_clear(overlay *o);
 
+/* Of an item in it. */
+static inline uint32_t overlay_index(const overlay *o, const void *within) {
+    return (uint32_t)((size_t)((const uint8_t *)within - o->items) / o->item_size);
+}
+
 static inline void *overlay_at(const overlay *o, uint32_t index) { return o->items + index * o->item_size; }
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "engine/engine.h"
 #include "engine/operations.h"
+#include "engine/overlay.h"
 
 #include <stdatomic.h>
 
@@ -29,6 +30,10 @@ struct engine {
     dossiers *dossiers;
     sweep sweep;
     int64_t operations_kept_ms;
+    alerts *alerts;
+    uint64_t history_last; /* number of the last group that has events; 0 none */
+    overlay kept;          /* ids of operations that are stored as in version 1, and have to be moved (engine_load.c) */
+    uint32_t kept_moved;   /* how many of them are moved */
     uint32_t policy_newest;  /* the newest version that is stored, whether it compiles or not */
     policy_archive *archive; /* of every set that was active */
     effects *effects;
@@ -37,8 +42,11 @@ struct engine {
 
 /* First byte of each table's values. */
 #define IMAGE_SUBJECT 1
-#define IMAGE_ACCOUNT 1
-#define IMAGE_OPERATION 1
+#define IMAGE_ACCOUNT 2
+#define IMAGE_ACCOUNT_1 1 /* of earlier data: what is new is zero there */
+#define IMAGE_BALANCE 1
+#define IMAGE_OPERATION_1 1
+#define IMAGE_ALERT 1
 #define IMAGE_POLICIES 2
 #define IMAGE_POLICIES_1 1 /* of earlier data */
 #define IMAGE_ITEM 1
@@ -49,6 +57,7 @@ struct engine {
 #define STATE_DIRECTORY "policy_directory" /* value: image version, 32 hex digits */
 
 #define KEY_RECORD (1 + sizeof(subject_id)) /* shard and id: subjects and accounts */
+#define KEY_BALANCE (KEY_RECORD + 1)        /* … and a byte 1: an account's balance */
 #define KEY_ITEM (KEY_RECORD + 4)           /* and the item's number, big-endian */
 
 /* The value of a POLICIES record: image version, i64 moment of activation, u32 version that is brought back, u16 count,
@@ -70,6 +79,11 @@ bool engine_is_directory(const change *record);
 status engine_apply_directory(engine *e, const change *record) MUST_CHECK;
 /* Compiles the newest stored set and makes it the active one. POLICY_INVALID, NO_MEMORY. */
 status engine_compile_stored(engine *e) MUST_CHECK;
+
+/* Recovery (engine_load.c): the history, the operations of version 1, and the chain of operations of each account. */
+status engine_apply_history(engine *e, const change *record) MUST_CHECK;
+status engine_apply_operation(engine *e, const change *record) MUST_CHECK;
+status engine_link_operations(engine *e) MUST_CHECK; /* NO_MEMORY */
 
 /* The profile of a dossier is published: when has the sweep to look at it again? */
 void sweep_note(engine *e, uint32_t side, const profile *p, const credit_rules *r, int32_t day);

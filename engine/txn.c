@@ -8,6 +8,7 @@
  * look-ups. The operation itself is txn_operate.c. */
 #include "base/check.h"
 #include "base/clock.h"
+#include "engine/history.h"
 #include "engine/operate.h"
 #include "engine/txn_internal.h"
 
@@ -16,8 +17,7 @@
 
 #define FORGET_LEAST 256u
 
-/* Due reservations a group carries at most, with an account each: they fill half of it. */
-#define DUE_MOST (LIMIT_GROUP_BYTES / 2 / (TXN_ACCOUNT_BYTES + TXN_OPERATION_BYTES))
+#define DUE_MOST 8192u /* due reservations a group carries at most: some milliseconds */
 
 status txn_create(engine *e, txn **out) {
     txn *t = calloc(1, sizeof *t);
@@ -43,6 +43,7 @@ void txn_destroy(txn **t) {
     overlay_deinit(&(*t)->effects);
     buf_deinit(&(*t)->state);
     buf_deinit(&(*t)->policy_changes);
+    buf_deinit(&(*t)->undo);
     free(*t);
     *t = NULL;
 }
@@ -60,8 +61,8 @@ static void reset(txn *t) {
     memset(t->new_subjects, 0, sizeof t->new_subjects);
     memset(t->new_accounts, 0, sizeof t->new_accounts);
     memset(t->new_operations, 0, sizeof t->new_operations);
-    t->new_operation_count = t->new_open_count = t->forgotten = 0;
-    t->bytes = 0;
+    t->new_operation_count = t->new_open_count = t->forgotten = t->moved = 0;
+    t->bytes = t->event_bytes = 0;
     t->policy = NULL;
     buf_clear(&t->policy_changes);
     t->directory[0] = '\0';
@@ -97,7 +98,9 @@ pending_account *txn_account(txn *t, const subject_id *key) {
     if (a != NULL) return a;
     a = overlay_add(&t->accounts, hash);
     a->hash = hash;
-    a->is_new = a->dirty = false;
+    a->is_new = a->has_quota = false;
+    a->change = ACCOUNT_SAME;
+    a->rules = 0;
     if (store_read(t->e->accounts, key, &a->now)) return a;
     overlay_drop_last(&t->accounts);
     return NULL;
@@ -113,14 +116,50 @@ pending_account *txn_open_account(txn *t, const subject_id *key, status *code) {
     account_open(&a->now, key, t->at.now_ms);
     a->hash = hash;
     a->is_new = true;
-    a->dirty = false;
+    a->change = ACCOUNT_SAME;
+    a->has_quota = false;
+    a->rules = 0;
     return a;
 }
 
-void txn_touch(txn *t, pending_account *a) {
+void txn_include_account(txn *t, pending_account *a, account_change how) {
+    static const size_t bytes[] = {0, TXN_BALANCE_BYTES, TXN_ACCOUNT_BYTES};
+    if (how == ACCOUNT_WHOLE || a->is_new) {
+        how = ACCOUNT_WHOLE;
+        a->has_quota = false;
+    }
+    if (how <= a->change) return;
+    t->bytes += bytes[how] - bytes[a->change];
+    a->change = (uint8_t)how;
+}
+
+void txn_touch(txn *t, pending_account *a, account_change how) {
     account_touch(&a->now);
-    if (!a->dirty) t->bytes += TXN_ACCOUNT_BYTES;
-    a->dirty = true;
+    txn_include_account(t, a, how);
+    if (a->has_quota) ledger_quota_follow(&a->now, &a->terms, &a->standing);
+}
+
+status txn_terms(txn *t, pending_account *a) {
+    if (a->rules == t->rules) return a->terms_code;
+    subject_id subject = account_subject(&a->now);
+    profile owner;
+    a->rules = t->rules;
+    a->has_quota = false;
+    a->terms_code = STATUS_UNKNOWN_SUBJECT;
+    if (txn_profile(t, &subject, &owner))
+        a->terms_code = policy_terms(txn_policy(t), account_program(&a->now), &owner, t->at, &a->terms);
+    return a->terms_code;
+}
+
+const quota *txn_standing(txn *t, pending_account *a) {
+    status code = txn_terms(t, a);
+    if (a->has_quota) return &a->standing;
+    if (code == STATUS_OK)
+        ledger_quota(&a->now, &a->terms, t->at, &a->standing);
+    else
+        ledger_quota_without_terms(&a->now, code, t->at, &a->standing);
+    a->has_quota = code == STATUS_OK;
+    return &a->standing;
 }
 
 const operation_entry *txn_operation(const txn *t, uint64_t hash, const operation_id *id) {
@@ -137,14 +176,16 @@ void txn_resolve(txn *t, uint64_t hash, const operation_id *reservation, pending
         uint32_t ref = operations_find(&t->e->operations, hash, reservation);
         CHECK(ref != OPERATIONS_NONE);
         p = overlay_add(&t->operations, hash);
-        *p = (pending_operation){.now = *operations_at(&t->e->operations, ref), .hash = hash, .ref = ref};
-        t->bytes += TXN_OPERATION_BYTES;
+        *p = (pending_operation){
+            .now = *operations_at(&t->e->operations, ref), .hash = hash, .ref = ref, .account = OPERATIONS_NONE};
     }
     CHECK(p->now.state == OPERATION_OPEN);
+    account_resolve(&a->now, p->now.request.amount_fen, committed_fen);
+    txn_touch(t, a, ACCOUNT_BALANCE);
     p->now.state = (uint8_t)state;
     p->now.resolved_s = txn_seconds(t);
-    account_resolve(&a->now, p->now.request.amount_fen, committed_fen);
-    txn_touch(t, a);
+    p->now.resolved_version = a->now.seq >> 1;
+    if (state == OPERATION_EXPIRED) t->event_bytes += HISTORY_EXPIRY_BYTES;
 }
 
 /* ------------------------------------------------------------------ beginning */
@@ -175,7 +216,6 @@ static void forget_old(txn *t) {
     int64_t moment = t->at.now_ms - t->e->operations_kept_ms;
     if (moment < 0) return;
     t->forgotten = operations_count_old(&t->e->operations, moment / 1000, FORGET_LEAST + 2 * t->last_new);
-    t->bytes += t->forgotten * TXN_REMOVAL_BYTES;
 }
 
 void txn_begin(txn *t, int64_t now_ms) {
@@ -184,6 +224,7 @@ void txn_begin(txn *t, int64_t now_ms) {
     t->policy_newest = t->e->policy_newest;
     if (now_ms > t->at.now_ms) t->at.now_ms = now_ms;
     t->at.day = clock_day_of_ms(t->at.now_ms);
+    txn_rules_changed(t);
     release_all_due(t);
     forget_old(t);
 }
@@ -206,72 +247,100 @@ static void append_profiles(const txn *t, buf *to) {
 }
 
 static void append_accounts(const txn *t, buf *to) {
-    uint8_t key[KEY_RECORD], value[1 + ACCOUNT_IMAGE] = {IMAGE_ACCOUNT};
+    uint8_t key[KEY_BALANCE], value[1 + ACCOUNT_IMAGE];
+    key[KEY_RECORD] = 1;
     for (uint32_t i = 0; i < t->accounts.count; i++) {
         const pending_account *a = overlay_at(&t->accounts, i);
-        if (!a->dirty) continue;
+        if (a->change == ACCOUNT_SAME) continue;
         txn_put_key(key, a->hash, &a->now.key);
-        account_encode(&a->now, value + 1);
-        change_append(to, CHANGE_ACCOUNTS, key, sizeof key, value, sizeof value);
+        if (a->change == ACCOUNT_WHOLE) {
+            value[0] = IMAGE_ACCOUNT;
+            account_encode(&a->now, value + 1);
+            change_append(to, CHANGE_ACCOUNTS, key, KEY_RECORD, value, 1 + ACCOUNT_IMAGE);
+        } else {
+            value[0] = IMAGE_BALANCE;
+            balance_encode(&a->now, value + 1);
+            change_append(to, CHANGE_ACCOUNTS, key, KEY_BALANCE, value, 1 + BALANCE_IMAGE);
+        }
     }
 }
 
-static void append_operations(const txn *t, buf *to) {
-    const operations *o = &t->e->operations;
-    uint32_t ref = operations_oldest(o);
-    for (uint32_t i = 0; i < t->forgotten; i++, ref = operations_younger(o, ref)) {
-        const operation_id *id = &operations_at(o, ref)->request.id;
-        change_append_removed(to, CHANGE_OPERATIONS, id, sizeof *id);
-    }
-    uint8_t value[1 + OPERATION_IMAGE] = {IMAGE_OPERATION};
-    for (uint32_t i = 0; i < t->operations.count; i++) {
-        const pending_operation *p = overlay_at(&t->operations, i);
-        operation_entry_encode(&p->now, value + 1);
-        change_append(to, CHANGE_OPERATIONS, &p->now.request.id, sizeof(operation_id), value, sizeof value);
+/* A commit or a release ends its target by being there: only an end by time is an event of its own. */
+static void append_event(const txn *t, const pending_operation *p, buf *to) {
+    if (p->ref == OPERATIONS_NONE) {
+        operation_entry as_executed = p->now;
+        if (as_executed.life_ms != 0) as_executed.state = OPERATION_OPEN; /* perhaps ended within this group */
+        history_add_operation(to, &as_executed);
+    } else if (p->now.state == OPERATION_EXPIRED) {
+        history_add_expiry(to, &p->now.request.id, p->now.resolved_version, t->at.now_ms);
     }
 }
 
-status txn_changes(txn *t, buf *to) {
+static status append_events(txn *t, buf *to) {
+    if (t->event_bytes == 0) return STATUS_OK;
+    if (buf_reserve(to, HISTORY_HEAD + t->event_bytes) == NULL) return STATUS_NO_MEMORY;
+    size_t before = to->size;
+    history_begin(to, t->e->history_last);
+    for (uint32_t i = 0; i < t->operations.count; i++) append_event(t, overlay_at(&t->operations, i), to);
+    txn_append_kept(t, to);
+    CHECK(to->failed || to->size - before == HISTORY_HEAD + t->event_bytes);
+    return buf_status(to);
+}
+
+status txn_changes(txn *t, buf *to, buf *history) {
     CHECK(t->phase == TXN_OPEN);
     if (t->failed != STATUS_OK) return t->failed;
     if (buf_reserve(to, t->bytes) == NULL && t->bytes > 0) return STATUS_NO_MEMORY;
     size_t before = to->size;
     append_profiles(t, to);
     append_accounts(t, to);
-    append_operations(t, to);
+    txn_append_removed(t, to);
     txn_append_dossiers(t, to);
     txn_append_effects(t, to);
     buf_append(to, t->state.data, t->state.size);
     buf_append(to, t->policy_changes.data, t->policy_changes.size);
     CHECK(to->failed || to->size - before == t->bytes);
     status code = buf_status(to);
+    if (code == STATUS_OK) code = append_events(t, history);
     if (code == STATUS_OK) t->phase = TXN_READY;
     return code;
 }
 
-size_t txn_size(const txn *t) { return t->full && t->bytes < LIMIT_GROUP_BYTES ? LIMIT_GROUP_BYTES : t->bytes; }
+size_t txn_size(const txn *t) {
+    size_t size = t->bytes + t->event_bytes;
+    return t->full && size < LIMIT_GROUP_BYTES ? LIMIT_GROUP_BYTES : size;
+}
+
+static void publish_operation(txn *t, const pending_operation *p) {
+    operations *o = &t->e->operations;
+    if (p->ref != OPERATIONS_NONE) {
+        operations_resolve(o, p->ref, &p->now);
+        return;
+    }
+    account *changed =
+        p->account != OPERATIONS_NONE ? &((pending_account *)overlay_at(&t->accounts, p->account))->now : NULL;
+    uint32_t previous = changed != NULL && changed->newest != 0 ? changed->newest - 1 : OPERATIONS_NONE;
+    uint32_t ref = operations_add(o, p->hash, &p->now, previous);
+    if (changed != NULL) changed->newest = ref + 1;
+}
 
 static void publish_operations(txn *t) {
-    operations *o = &t->e->operations;
-    operations_drop_oldest(o, t->forgotten);
-    for (uint32_t i = 0; i < t->operations.count; i++) {
-        const pending_operation *p = overlay_at(&t->operations, i);
-        if (p->ref == OPERATIONS_NONE)
-            operations_add(o, p->hash, &p->now);
-        else
-            operations_resolve(o, p->ref, &p->now);
-    }
+    operations_drop_oldest(&t->e->operations, t->forgotten);
+    for (uint32_t i = 0; i < t->operations.count; i++) publish_operation(t, overlay_at(&t->operations, i));
     t->last_new = t->new_operation_count;
 }
 
-void txn_publish(txn *t) {
+/* Operations come first: accounts remember the last of theirs. */
+void txn_publish(txn *t, uint64_t sequence) {
     CHECK(t->phase == TXN_READY);
     txn_publish_profiles(t);
+    publish_operations(t);
     for (uint32_t i = 0; i < t->accounts.count; i++) {
         const pending_account *a = overlay_at(&t->accounts, i);
-        if (a->dirty) CHECK(store_write(t->e->accounts, &a->now) == STATUS_OK);
+        if (a->change != ACCOUNT_SAME) CHECK(store_write(t->e->accounts, &a->now) == STATUS_OK);
     }
-    publish_operations(t);
+    if (t->event_bytes > 0) t->e->history_last = sequence;
+    txn_publish_kept(t);
     if (t->swept) t->e->sweep = t->sweep;
     txn_publish_effects(t);
     txn_publish_policies(t);

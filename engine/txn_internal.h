@@ -12,17 +12,25 @@ typedef struct pending_profile {
     bool is_new;
 } pending_profile;
 
+typedef enum account_change { ACCOUNT_SAME, ACCOUNT_BALANCE, ACCOUNT_WHOLE } account_change;
+
 typedef struct pending_account {
     account now;
     uint64_t hash;
-    bool is_new; /* not published yet */
-    bool dirty;  /* differs from what is published; others are copies kept for the next operation */
+    bool is_new;    /* not published yet */
+    uint8_t change; /* account_change: what of it differs from what is published */
+    bool has_quota; /* `standing` is that of `now` */
+    status terms_code; /* as txn_terms found them, valid while `rules` is the group's */
+    uint32_t rules;    /* 0: not looked for */
+    guarantee_terms terms;
+    quota standing;
 } pending_account;
 
 typedef struct pending_operation {
     operation_entry now; /* begins with the request, which begins with the id */
     uint64_t hash;
-    uint32_t ref; /* the open entry that this one resolves; OPERATIONS_NONE if it is new */
+    uint32_t ref;     /* the open entry that this one resolves; OPERATIONS_NONE if it is new */
+    uint32_t account; /* index of the pending account that it changed; OPERATIONS_NONE if none */
 } pending_operation;
 
 /* The dossier as it will be: a copy of its own, as long as it is pending. */
@@ -36,6 +44,12 @@ typedef struct pending_dossier {
 } pending_dossier;
 
 typedef enum txn_phase { TXN_CLOSED, TXN_OPEN, TXN_READY } txn_phase;
+
+/* Where a chain began: everything behind it can be taken back (txn_chain.c). */
+typedef struct txn_chain {
+    uint32_t accounts, operations;
+    size_t bytes, event_bytes;
+} txn_chain;
 
 struct txn {
     engine *e;
@@ -51,8 +65,13 @@ struct txn {
     bool swept;         /* … which is only then of interest */
     buf state;          /* records of table STATE */
     uint32_t forgotten; /* of the oldest resolved operations, dropped with this group */
+    uint32_t moved;     /* operations of version 1 that this group moves */
     uint32_t last_new;  /* operations of the last published group: forgetting keeps pace */
     size_t bytes;       /* encoded size of what is pending */
+    size_t event_bytes; /* … of its events */
+    uint32_t rules;     /* changes with whatever terms depend on: profiles, policies */
+    txn_chain *chain;   /* the chain that is being executed; NULL: none */
+    buf undo;           /* its before-images */
     policy_set *policy; /* activated in this group; owned; NULL if none */
     buf policy_changes; /* its records */
     uint32_t policy_newest;
@@ -63,14 +82,11 @@ struct txn {
 #define TXN_SUBJECT_BYTES (CHANGE_HEADER + KEY_RECORD + 1 + PROFILE_SIZE)
 #define TXN_ITEM_BYTES (CHANGE_HEADER + KEY_ITEM + 1 + ITEM_IMAGE)
 #define TXN_ACCOUNT_BYTES (CHANGE_HEADER + KEY_RECORD + 1 + ACCOUNT_IMAGE)
-#define TXN_OPERATION_BYTES (CHANGE_HEADER + sizeof(operation_id) + 1 + OPERATION_IMAGE)
+#define TXN_BALANCE_BYTES (CHANGE_HEADER + KEY_BALANCE + 1 + BALANCE_IMAGE)
 #define TXN_REMOVAL_BYTES (CHANGE_HEADER + sizeof(operation_id))
 
 /* The moment in seconds, rounded up, as resolved entries carry it. */
-static inline uint32_t txn_seconds(const txn *t) {
-    int64_t s = (t->at.now_ms + 999) / 1000;
-    return s < 1 ? 1 : s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
-}
+static inline uint32_t txn_seconds(const txn *t) { return operation_seconds(t->at.now_ms); }
 
 static inline const policy_set *txn_policy(const txn *t) {
     return t->policy != NULL ? t->policy : atomic_load_explicit(&t->e->policy, memory_order_relaxed);
@@ -124,12 +140,35 @@ void txn_put_key(uint8_t key[KEY_RECORD], uint64_t hash, const subject_id *id);
 pending_account *txn_account(txn *t, const subject_id *key);
 /* Opens it in the overlay, which must have room for one. NULL and a status without room in the store. */
 pending_account *txn_open_account(txn *t, const subject_id *key, status *code);
-/* Gives a changed account its new version and makes it part of the group. */
-void txn_touch(txn *t, pending_account *a);
+/* Makes a changed account part of the group. With amounts or terms of its own it gets its new version first. */
+void txn_touch(txn *t, pending_account *a, account_change how);
+void txn_include_account(txn *t, pending_account *a, account_change how);
+/* The terms of an account, and where it stands by them; found once a group as long as nothing they depend on changes.
+ * OK, or why none apply (then terms are not to be looked at). */
+status txn_terms(txn *t, pending_account *a);
+const quota *txn_standing(txn *t, pending_account *a);
 /* The entry as of this group; NULL if the id is not known. */
 const operation_entry *txn_operation(const txn *t, uint64_t hash, const operation_id *id);
 /* Puts a reservation's end into the group, and takes it from its account. The overlays must have room for one each. */
 void txn_resolve(txn *t, uint64_t hash, const operation_id *reservation, pending_account *a, operation_state state,
                  int64_t committed_fen);
+
+/* Terms found so far no longer count. */
+static inline void txn_rules_changed(txn *t) {
+    if (++t->rules == 0) t->rules = 1;
+}
+
+/* txn_migrate.c: operations of version 1 on their way into the history. */
+void txn_append_removed(const txn *t, buf *to);
+void txn_append_kept(txn *t, buf *history);
+void txn_publish_kept(txn *t);
+
+/* txn_chain.c. Between begin and end or take_back, whoever is about to change a pending account or operation that was
+ * in the overlay before the chain keeps it first. keep: false without memory, nothing is kept then. */
+void chain_begin(txn *t, txn_chain *chain);
+bool chain_keep_account(txn *t, const pending_account *a);
+bool chain_keep_operation(txn *t, const pending_operation *p);
+void chain_end(txn *t);
+void chain_take_back(txn *t);
 
 #endif

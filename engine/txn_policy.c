@@ -44,6 +44,7 @@ static status activate(txn *t, policy_set *set, const policy_image *image) {
     }
     policy_destroy(&t->policy); /* one that was activated earlier in this group */
     t->policy = set;
+    txn_rules_changed(t);
     t->policy_newest = policy_version(set);
     return STATUS_OK;
 }

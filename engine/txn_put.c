@@ -20,6 +20,7 @@ static void next_version(profile *p) {
 }
 
 status txn_open_profile(txn *t, const profile *before, uint64_t hash, bool is_new, pending_profile **out) {
+    txn_rules_changed(t);
     *out = overlay_find(&t->profiles, hash, &before->id);
     if (*out != NULL) return STATUS_OK;
     unsigned shard = store_shard_of(hash);

@@ -28,7 +28,7 @@ static uint64_t group_sum(const uint8_t *header, const uint8_t *changes, size_t 
 }
 
 void format_group_encode(format_group *group, uint8_t header[FORMAT_GROUP_HEADER]) {
-    le_put32(header, FORMAT_GROUP_MAGIC);
+    le_put32(header, group->history ? FORMAT_HISTORY_MAGIC : FORMAT_GROUP_MAGIC);
     le_put16(header + 4, FORMAT_VERSION);
     le_put16(header + 6, 0);
     le_put64(header + 8, group->sequence);
@@ -39,11 +39,11 @@ void format_group_encode(format_group *group, uint8_t header[FORMAT_GROUP_HEADER
     le_put64(header + 32, group->checksum);
 }
 
-status format_group_decode(const uint8_t *value, size_t size, format_group *out, const char **why) {
+status format_group_decode(const uint8_t *value, size_t size, bool history, format_group *out, const char **why) {
     *why = "it is shorter than a header";
     if (size < FORMAT_GROUP_HEADER) return STATUS_CORRUPT;
     *why = "it does not begin like a group";
-    if (le_get32(value) != FORMAT_GROUP_MAGIC) return STATUS_CORRUPT;
+    if (le_get32(value) != (history ? FORMAT_HISTORY_MAGIC : FORMAT_GROUP_MAGIC)) return STATUS_CORRUPT;
     *why = "its checksum does not match";
     uint64_t sum = le_get64(value + 32);
     if (sum != group_sum(value, value + FORMAT_GROUP_HEADER, size - FORMAT_GROUP_HEADER)) return STATUS_CORRUPT;
@@ -55,6 +55,7 @@ status format_group_decode(const uint8_t *value, size_t size, format_group *out,
         return STATUS_CORRUPT;
     *why = NULL;
     *out = (format_group){
+        .history = history,
         .sequence = le_get64(value + 8),
         .time_ms = (int64_t)le_get64(value + 16),
         .changes = value + FORMAT_GROUP_HEADER,

@@ -37,7 +37,8 @@ typedef struct fold_thread {
     pthread_mutex_t mutex;
     pthread_cond_t wake; /* to the thread: look again */
     pthread_cond_t done; /* from the thread: an attempt is over */
-    bool stop, paused, busy;
+    bool stop, busy;
+    unsigned paused;          /* by so many */
     atomic_bool interrupt;    /* stop or paused, for the thread to see in the middle of a round */
     uint64_t oldest_ns;       /* monotonic time of the oldest group that is not folded; 0: none */
     uint64_t asked, answered; /* numbers of journal_fold's requests: the last made, the last attempted */
@@ -60,6 +61,11 @@ struct journal {
     status heal_told; /* the last failure of healing that was logged, and when (monotonic) */
     uint64_t heal_told_ns;
     fold_thread fold;
+    /* Held for a commit, a healing, and the moment in which a backup links files: RocksDB must not sync its log for the
+     * checkpoint while a write to it fails, or it aborts. */
+    pthread_mutex_t gate;
+    /* Held while healing closes and opens the database, and by a backup while it flushes; inside the gate. */
+    pthread_mutex_t opening;
 
     atomic_bool read_only;
     /* The database had an error, or may have had: it must be closed and opened again before anybody touches it. RocksDB
@@ -71,6 +77,7 @@ struct journal {
     _Atomic uint64_t groups, bytes; /* committed since open */
     _Atomic uint64_t folds, folded_records;
     _Atomic uint64_t commit_ns_max;
+    _Atomic uint64_t history_first; /* oldest group whose history is kept; 0 none */
 };
 
 /* ---- meta (meta.c) */
@@ -83,7 +90,8 @@ status meta_get_number(rocks *r, const char *name, uint64_t *value, char *proble
 void meta_put(rocks *r, rocksdb_writebatch_t *batch, const char *name, const void *value, size_t size);
 void meta_put_number(rocks *r, rocksdb_writebatch_t *batch, const char *name, uint64_t value);
 
-#define META_FORMAT "format"   /* number: FORMAT_VERSION */
+#define META_FORMAT "format"   /* number: META_VERSION */
+#define META_VERSION 2         /* 1: without history */
 #define META_CLUSTER "cluster" /* text */
 #define META_SEED "seed"       /* number */
 #define META_CREATED "created" /* number: Unix ms */
@@ -99,6 +107,10 @@ typedef status (*walk_visit)(void *context, const format_group *group);
  * group visited, `after` if none. */
 status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void *context, uint64_t *last, char *problem,
                 size_t room) MUST_CHECK;
+
+/* Visits the history of every group that is kept, in order. CORRUPT as walk_log; gaps are the engine's to find, since a
+ * group need not have any. */
+status walk_history(rocks *r, walk_visit visit, void *context, char *problem, size_t room) MUST_CHECK;
 
 /* ---- the fold (fold.c does the work, fold_thread.c decides when) */
 
@@ -116,7 +128,8 @@ void fold_init(journal *j);
 void fold_deinit(journal *j);
 status fold_start(journal *j) MUST_CHECK;
 void fold_stop(journal *j);
-/* Waits until the thread does not use the database, and keeps it from doing so. */
+/* Waits until the thread does not use the database, and keeps it from doing so until everybody who paused it has
+ * resumed. */
 void fold_pause(journal *j);
 void fold_resume(journal *j);
 /* Tells the thread about a new group. */

@@ -60,7 +60,7 @@ static status write_meta(journal *j, const char *cluster, char *problem, size_t 
     status s = random_seed(&seed, problem, room);
     if (s != STATUS_OK) return s;
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    meta_put_number(&j->rocks, batch, META_FORMAT, FORMAT_VERSION);
+    meta_put_number(&j->rocks, batch, META_FORMAT, META_VERSION);
     meta_put(&j->rocks, batch, META_CLUSTER, cluster, strlen(cluster));
     meta_put_number(&j->rocks, batch, META_SEED, seed);
     meta_put_number(&j->rocks, batch, META_CREATED, (uint64_t)clock_wall_ms());
@@ -73,16 +73,27 @@ static status write_meta(journal *j, const char *cluster, char *problem, size_t 
 /* What is missing in meta of a complete directory is damage. */
 static status missing_is_damage(status s) { return s == STATUS_NOT_FOUND ? STATUS_CORRUPT : s; }
 
+/* From here on an earlier program refuses the directory: it would not see the history. */
+static status raise_version(journal *j, uint64_t from, char *problem, size_t room) {
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    meta_put_number(&j->rocks, batch, META_FORMAT, META_VERSION);
+    status s = rocks_write(&j->rocks, batch, true, problem, room);
+    rocksdb_writebatch_destroy(batch);
+    if (s == STATUS_OK) log_event(LOG_INFO, "directory_upgraded", "from=%" PRIu64 " to=%d", from, META_VERSION);
+    return s;
+}
+
 static status read_meta(journal *j, const char *cluster, char *problem, size_t room) {
     uint64_t version = 0, mark = 0;
     uint8_t name[META_MAX];
     size_t length = 0;
     status s = meta_get_number(&j->rocks, META_FORMAT, &version, problem, room);
-    if (s == STATUS_OK && version != FORMAT_VERSION) {
-        problem_set(problem, room, "%s has format version %" PRIu64 ", this program knows %d", j->directory, version,
-                    FORMAT_VERSION);
+    if (s == STATUS_OK && (version < 1 || version > META_VERSION)) {
+        problem_set(problem, room, "%s has format version %" PRIu64 ", this program knows 1 to %d", j->directory,
+                    version, META_VERSION);
         return STATUS_UNSUPPORTED_VERSION;
     }
+    if (s == STATUS_OK && version < META_VERSION) s = raise_version(j, version, problem, room);
     if (s == STATUS_OK) s = meta_get_bytes(&j->rocks, META_CLUSTER, name, &length, problem, room);
     if (s == STATUS_OK) s = meta_get_number(&j->rocks, META_SEED, &j->seed, problem, room);
     if (s == STATUS_OK) s = meta_get_number(&j->rocks, META_MARK, &mark, problem, room);
@@ -207,7 +218,7 @@ static bool are_records(const uint8_t *changes, size_t length) {
     size_t at = 0;
     status s;
     do s = change_next(changes, length, &at, &c);
-    while (s == STATUS_OK);
+    while (s == STATUS_OK && c.table != CHANGE_HISTORY);
     return s == STATUS_END;
 }
 
@@ -236,57 +247,125 @@ static status latch(journal *j, status why, bool written, const format_group *gr
     return why;
 }
 
-static status write_group(journal *j, const format_group *group, const uint8_t header[FORMAT_GROUP_HEADER],
-                          char *problem, size_t room) {
-    uint8_t key[FORMAT_GROUP_KEY];
+/* Header and payload as one value of a family, without joining them. */
+static void put_group(journal *j, rocksdb_writebatch_t *batch, unsigned family, format_group *group) {
+    uint8_t key[FORMAT_GROUP_KEY], header[FORMAT_GROUP_HEADER];
     format_group_key(group->sequence, key);
+    format_group_encode(group, header);
     const char *keys[] = {(const char *)key};
     const size_t key_sizes[] = {sizeof key};
     const char *parts[] = {(const char *)header, (const char *)group->changes};
-    const size_t part_sizes[] = {FORMAT_GROUP_HEADER, group->length};
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_putv_cf(batch, j->rocks.families[ROCKS_LOG], 1, keys, key_sizes, 2, parts, part_sizes);
-    status s = rocks_write(&j->rocks, batch, !j->unsynced, problem, room);
-    rocksdb_writebatch_destroy(batch);
-    return s;
+    const size_t part_sizes[] = {sizeof header, group->length};
+    rocksdb_writebatch_putv_cf(batch, j->rocks.families[family], 1, keys, key_sizes, 2, parts, part_sizes);
 }
 
-static void note_durable(journal *j, uint64_t sequence, size_t length, uint64_t now_ns) {
+static status write_group(journal *j, format_group *group, format_group *history, char *problem, size_t room) {
+    status s = fault_step(FAULT_COMMIT);
+    if (s != STATUS_OK) return s;
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    put_group(j, batch, ROCKS_LOG, group);
+    if (history->length > 0) put_group(j, batch, CHANGE_HISTORY, history);
+    s = rocks_write(&j->rocks, batch, !j->unsynced, problem, room);
+    rocksdb_writebatch_destroy(batch);
+    return s == STATUS_OK ? fault_step(FAULT_COMMITTED) : s;
+}
+
+static void note_durable(journal *j, const format_group *group, const format_group *history, uint64_t now_ns) {
     /* Bytes first: the fold subtracts those of every group up to the sequence that it sees. */
-    atomic_fetch_add(&j->log_bytes, FORMAT_GROUP_HEADER + length);
-    atomic_store(&j->sequence, sequence);
+    atomic_fetch_add(&j->log_bytes, FORMAT_GROUP_HEADER + group->length);
+    atomic_store(&j->sequence, group->sequence);
     atomic_fetch_add(&j->groups, 1);
-    atomic_fetch_add(&j->bytes, FORMAT_GROUP_HEADER + length);
+    atomic_fetch_add(&j->bytes, FORMAT_GROUP_HEADER + group->length);
+    if (history->length > 0) {
+        atomic_fetch_add(&j->bytes, FORMAT_GROUP_HEADER + history->length);
+        if (atomic_load(&j->history_first) == 0) atomic_store(&j->history_first, group->sequence);
+    }
     fold_notify(j, now_ns);
 }
 
-status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, uint64_t *sequence) {
+status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, const uint8_t *history,
+                      size_t history_length, uint64_t *sequence) {
     CHECK(j->loaded);
-    if (length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES) return STATUS_TOO_LARGE;
+    if (length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES || history_length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES)
+        return STATUS_TOO_LARGE;
     CHECK(are_records(changes, length));
     if (atomic_load(&j->read_only)) return j->failed.why;
     uint64_t begin = clock_mono_ns();
-    format_group group = {
-        .sequence = atomic_load(&j->sequence) + 1,
-        .time_ms = now_ms,
-        .changes = changes,
-        .length = length,
-    };
-    uint8_t header[FORMAT_GROUP_HEADER];
-    format_group_encode(&group, header);
+    format_group group = {.sequence = atomic_load(&j->sequence) + 1, .time_ms = now_ms};
+    format_group beside = group;
+    group.changes = changes;
+    group.length = length;
+    beside.history = true;
+    beside.changes = history;
+    beside.length = history_length;
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
-    if (!enough_space(j, length)) {
+    if (!enough_space(j, length + history_length)) {
         say_no_space(j, problem, sizeof problem);
         return latch(j, STATUS_NO_SPACE, false, &group, problem);
     }
-    status s = fault_step(FAULT_COMMIT);
-    if (s == STATUS_OK) s = write_group(j, &group, header, problem, sizeof problem);
-    if (s == STATUS_OK) s = fault_step(FAULT_COMMITTED);
+    status s = write_group(j, &group, &beside, problem, sizeof problem);
     if (s != STATUS_OK) return latch(j, s, true, &group, problem);
     uint64_t end = clock_mono_ns();
     if (end - begin > atomic_load(&j->commit_ns_max)) atomic_store(&j->commit_ns_max, end - begin);
-    note_durable(j, group.sequence, length, end);
+    note_durable(j, &group, &beside, end);
     *sequence = group.sequence;
+    return STATUS_OK;
+}
+
+/* ------------------------------------------------------------------ the history's old end */
+
+#define CUT_GROUPS 65536 /* looked at in one go */
+
+typedef struct old_end {
+    int64_t before_ms;
+    uint64_t last_old, first_kept; /* 0: none */
+    unsigned looked_at;
+} old_end;
+
+static status look_at_old(void *context, const format_group *group) {
+    old_end *o = context;
+    bool old = group->time_ms <= o->before_ms;
+    if (!old || o->looked_at++ == CUT_GROUPS) {
+        o->first_kept = group->sequence;
+        return STATUS_END;
+    }
+    o->last_old = group->sequence;
+    return STATUS_OK;
+}
+
+static void give_back_history(journal *j, const uint8_t *from, const uint8_t *to) {
+    char *error = NULL; /* a matter of space only; it will be tried again with what follows */
+    rocksdb_delete_file_in_range_cf(j->rocks.db, j->rocks.families[CHANGE_HISTORY], (const char *)from,
+                                    FORMAT_GROUP_KEY, (const char *)to, FORMAT_GROUP_KEY, &error);
+    rocksdb_free(error);
+}
+
+status journal_cut_history(journal *j, int64_t before_ms) {
+    CHECK(j->loaded);
+    if (atomic_load(&j->read_only)) return j->failed.why;
+    if (atomic_load(&j->history_first) == 0) return STATUS_OK;
+    char problem[PROBLEM_ROOM];
+    old_end o = {.before_ms = before_ms};
+    status s = walk_history(&j->rocks, look_at_old, &o, problem, sizeof problem);
+    if (s != STATUS_OK) { /* damage in what is to go is told at the next start; nothing is lost by keeping it */
+        log_event(LOG_ERROR, "history_not_cut", "reason=\"%s\"", problem);
+        return STATUS_OK;
+    }
+    if (o.last_old == 0) return STATUS_OK;
+    uint8_t from[FORMAT_GROUP_KEY], to[FORMAT_GROUP_KEY];
+    format_group_key(0, from);
+    format_group_key(o.last_old + 1, to);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_delete_range_cf(batch, j->rocks.families[CHANGE_HISTORY], (const char *)from, sizeof from,
+                                       (const char *)to, sizeof to);
+    s = rocks_write(&j->rocks, batch, false, problem, sizeof problem);
+    rocksdb_writebatch_destroy(batch);
+    if (s != STATUS_OK) {
+        format_group nothing = {.sequence = atomic_load(&j->sequence)};
+        return latch(j, s, true, &nothing, problem);
+    }
+    atomic_store(&j->history_first, o.first_kept);
+    give_back_history(j, from, to);
     return STATUS_OK;
 }
 
@@ -411,6 +490,7 @@ void journal_get_stats(const journal *j, journal_stats *out) {
         .folds = atomic_load(&j->folds),
         .folded_records = atomic_load(&j->folded_records),
         .commit_ns_max = atomic_load(&j->commit_ns_max),
+        .history_first = atomic_load(&j->history_first),
         .disk_bytes = directory_file_bytes(j->db_path, ""),
         .free_bytes = directory_free_bytes(j->directory),
         .read_only = atomic_load(&j->read_only),

@@ -5,7 +5,10 @@
  *   fold     a background thread reads the log's older part, keeps the last image of every key, writes sorted SST files
  *            per table and ingests them into the tables' column families; then cuts the log behind a durable mark. It
  *            needs nothing from the engine's memory and never stops commits.
- *   load     the tables (by key ranges, on several threads), then the log behind the mark, in order.
+ *   history  what a group adds to the ledger's history goes beside it, in the same write, as one value of the column
+ *            family `history` under the same number. It is not folded: it lies in the order in which it was written,
+ * and is cut off at its old end. load     the tables (by key ranges, on several threads), then the history, then the
+ * log behind the mark, in order.
  *
  * A data directory is locked by one process. It carries in `meta`: format version, cluster name, hash seed (random,
  * made once), the fold mark. Every table value is stored with a checksum that covers key and value; every log value has
@@ -62,11 +65,17 @@ typedef void (*journal_progress)(void *context, uint64_t records, bool log);
 status journal_load(journal *j, unsigned threads, journal_visit visit, journal_progress progress, void *context,
                     char *problem, size_t room) MUST_CHECK;
 
-/* Makes one group durable: `changes` as built by change_append. On OK *sequence is its number. NO_SPACE, IO_ERROR: not
+/* Makes one group durable: `changes` as built by change_append (may be empty), and `history`, opaque bytes (NULL and 0:
+ * none). On OK *sequence is its number. NO_SPACE, IO_ERROR: not
  * acknowledged, and the journal is read-only until journal_heal; the group's fate is unknown until then, unless
  * journal_untouched. TOO_LARGE over LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES: not executed.
  */
-status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, uint64_t *sequence) MUST_CHECK;
+status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, const uint8_t *history,
+                      size_t history_length, uint64_t *sequence) MUST_CHECK;
+
+/* Cuts off the history of groups that were committed at or before this moment, if it is worth it. Committing thread. IO
+ * errors put the journal into trouble as a failed commit of nothing does. */
+status journal_cut_history(journal *j, int64_t before_ms) MUST_CHECK;
 
 /* After a failed commit: whether the group was refused for want of space before anything of it was written. It is not
  * executed, then, and journal_heal will say so too. */
@@ -88,9 +97,10 @@ typedef struct journal_stats {
     uint64_t groups, bytes; /* committed since open */
     uint64_t folds, folded_records;
     uint64_t commit_ns_max;
-    uint64_t disk_bytes; /* of the directory's SST and log files, as RocksDB reports */
-    uint64_t free_bytes; /* of the file system */
-    bool read_only;      /* in trouble, or so little space that the next commit would be refused */
+    uint64_t history_first; /* number of the oldest group with history that is kept; 0 none */
+    uint64_t disk_bytes;    /* of the directory's SST and log files, as RocksDB reports */
+    uint64_t free_bytes;    /* of the file system */
+    bool read_only;         /* in trouble, or so little space that the next commit would be refused */
 } journal_stats;
 void journal_get_stats(const journal *j, journal_stats *out);
 

@@ -153,6 +153,35 @@ static status load_group(void *context, const format_group *group) {
     return STATUS_OK;
 }
 
+static status load_events(void *context, const format_group *group) {
+    loader *l = context;
+    uint8_t key[FORMAT_GROUP_KEY];
+    format_group_key(group->sequence, key);
+    change record = {.table = CHANGE_HISTORY,
+                     .key = key,
+                     .key_length = sizeof key,
+                     .value = group->changes,
+                     .value_length = group->length};
+    journal *j = l->j;
+    if (group->sequence > atomic_load(&j->sequence)) {
+        char text[96];
+        snprintf(text, sizeof text, "history: group %" PRIu64 " is not in the log", group->sequence);
+        fail(l, STATUS_CORRUPT, text);
+        return STATUS_CORRUPT;
+    }
+    if (atomic_load(&j->history_first) == 0) atomic_store(&j->history_first, group->sequence);
+    status s = l->visit(l->context, &record);
+    if (s != STATUS_OK) fail_record(l, s, CHANGE_HISTORY, key, sizeof key, status_text(s));
+    count(l, 1);
+    return s == STATUS_END ? STATUS_CORRUPT : s;
+}
+
+static void load_history(loader *l) {
+    char text[PROBLEM_ROOM] = "";
+    status s = walk_history(&l->j->rocks, load_events, l, text, sizeof text);
+    if (s != STATUS_OK) fail(l, s, text);
+}
+
 static void load_log(loader *l) {
     journal *j = l->j;
     uint64_t known = atomic_load(&j->sequence), last = 0;
@@ -172,7 +201,9 @@ status journal_load(journal *j, unsigned threads, journal_visit visit, journal_p
     atomic_store(&l.next_progress_ns, clock_mono_ns() + PROGRESS_NS);
     CHECK(pthread_mutex_init(&l.mutex, NULL) == 0);
     for (unsigned table = 1; table < CHANGE_TABLE_END && !atomic_load(&l.failed); table++) {
-        if (big_table(table))
+        if (table == CHANGE_HISTORY)
+            load_history(&l);
+        else if (big_table(table))
             load_big_table(&l, table, threads);
         else
             load_range(&l, table, NULL, NULL);

@@ -7,6 +7,9 @@
  * The log lives for a minute: no compression. What is cut off of it leaves RocksDB's files when four of them are
  * merged, or at once with those of lower levels; so some 100 MiB of dead log lie about.
  *
+ * The history comes in the order of its keys and is only ever cut off at the old end: its files are merged once, eight
+ * at a time, into a level whose files do not overlap, and are removed from there as wholes.
+ *
  * Tables are written by ingesting sorted files that span all keys. Level style with dynamic levels keeps nearly all
  * data in the last level, so disk use stays close to the data's size and a load merges few runs. Write stalls are off:
  * a stall would stop the log for the sake of the tables. The fold slows itself down instead (persist/fold.c).
@@ -118,7 +121,11 @@ status rocks_init(rocks *r, char *problem, size_t room) {
     rocksdb_options_destroy(base);
     r->cache = rocksdb_cache_create_lru(16 * MIB);
     r->log = family_options(r, 64 << 10, 16 * MIB, 3);
-
+    r->history = family_options(r, 64 << 10, 16 * MIB, 3);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(r->history, 0);
+    rocksdb_options_set_level0_file_num_compaction_trigger(r->history, 8);
+    rocksdb_options_set_max_bytes_for_level_base(r->history, UINT64_C(1) << 50); /* level 1 is the last */
+    rocksdb_options_set_target_file_size_base(r->history, 64 * MIB);
     r->table = family_options(r, 16 << 10, 8 * MIB, 2);
     rocksdb_options_set_compression(r->table, rocksdb_lz4_compression);
     r->small = family_options(r, 16 << 10, 1 * MIB, 2);
@@ -138,6 +145,7 @@ void rocks_deinit(rocks *r) {
     rocksdb_options_destroy(r->table);
     rocksdb_options_destroy(r->small);
     rocksdb_options_destroy(r->log);
+    rocksdb_options_destroy(r->history);
     rocksdb_writeoptions_destroy(r->synced);
     rocksdb_writeoptions_destroy(r->loose);
     rocksdb_flushoptions_destroy(r->flush);
@@ -148,6 +156,7 @@ void rocks_deinit(rocks *r) {
 static const rocksdb_options_t *options_of(const rocks *r, unsigned family) {
     switch (family) {
     case ROCKS_LOG: return r->log;
+    case CHANGE_HISTORY: return r->history;
     case CHANGE_SUBJECTS:
     case CHANGE_RECORDS:
     case CHANGE_ACCOUNTS:
@@ -185,7 +194,7 @@ status rocks_open(rocks *r, const char *path, bool create, char *problem, size_t
     status s = check_room(path, problem, room);
     if (s != STATUS_OK) return s;
     rocksdb_options_set_create_if_missing(r->general, create);
-    rocksdb_options_set_create_missing_column_families(r->general, create);
+    rocksdb_options_set_create_missing_column_families(r->general, 1);
     char *error = try_open(r, path);
     if (error != NULL && strstr(error, "not linked") != NULL) { /* a library built without LZ4 */
         rocksdb_free(error);

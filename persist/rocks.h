@@ -21,7 +21,7 @@ enum { ROCKS_DEFAULT = 0, ROCKS_LOG = CHANGE_TABLE_END, ROCKS_META, ROCKS_FAMILI
 typedef struct rocks {
     rocksdb_t *db; /* NULL while closed */
     rocksdb_column_family_handle_t *families[ROCKS_FAMILIES];
-    rocksdb_options_t *general, *table, *small, *log; /* of the database; of the kinds of families */
+    rocksdb_options_t *general, *table, *small, *log, *history; /* of the database; of the kinds of families */
     rocksdb_writeoptions_t *synced, *loose;
     rocksdb_flushoptions_t *flush;
     rocksdb_cache_t *cache;
@@ -38,7 +38,8 @@ void rocks_deinit(rocks *r);
  * why). */
 #define ROCKS_OPEN_ROOM (UINT64_C(8) << 20)
 
-/* create: make what is missing; otherwise everything must be there. LOCKED, CORRUPT, NO_SPACE, IO_ERROR,
+/* create: make what is missing; otherwise everything must be there but families that are new since the directory was
+ * made, which come into being empty. LOCKED, CORRUPT, NO_SPACE, IO_ERROR,
  * UNSUPPORTED_VERSION (column families we do not know). */
 status rocks_open(rocks *r, const char *path, bool create, char *problem, size_t room) MUST_CHECK;
 void rocks_close(rocks *r);

@@ -6,22 +6,26 @@
 
 #include <inttypes.h>
 
-static status check_group(rocks_cursor *c, uint64_t expected, format_group *group, char *problem, size_t room) {
+/* The group at the cursor. `expected`: its number, 0 for any in the history. */
+static status check_group(rocks_cursor *c, bool history, uint64_t expected, format_group *group, char *problem,
+                          size_t room) {
+    const char *family = history ? "history" : "log";
     size_t key_length, size;
     const uint8_t *key = rocks_cursor_key(c, &key_length);
     uint64_t number = format_group_sequence(key, key_length);
-    if (number != expected) {
-        problem_set(problem, room, "log: group %" PRIu64 " is missing (the next one is %" PRIu64 ")", expected, number);
+    if (number != expected && expected != 0) {
+        problem_set(problem, room, "%s: group %" PRIu64 " is missing (the next one is %" PRIu64 ")", family, expected,
+                    number);
         return STATUS_CORRUPT;
     }
     const uint8_t *value = rocks_cursor_value(c, &size);
     const char *why = NULL;
-    status s = format_group_decode(value, size, group, &why);
+    status s = format_group_decode(value, size, history, group, &why);
     if (s == STATUS_OK && group->sequence != number) {
         why = "it carries another number";
         s = STATUS_CORRUPT;
     }
-    if (s != STATUS_OK) problem_set(problem, room, "log: group %" PRIu64 " is damaged: %s", number, why);
+    if (s != STATUS_OK) problem_set(problem, room, "%s: group %" PRIu64 " is damaged: %s", family, number, why);
     return s;
 }
 
@@ -35,7 +39,7 @@ status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void 
     status s = STATUS_OK;
     for (; s == STATUS_OK && *last < upto && rocks_cursor_valid(&c); rocks_cursor_next(&c)) {
         format_group group;
-        s = check_group(&c, *last + 1, &group, problem, room);
+        s = check_group(&c, false, *last + 1, &group, problem, room);
         if (s != STATUS_OK) break;
         *last = group.sequence;
         s = visit(context, &group);
@@ -46,6 +50,20 @@ status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void 
                     upto - *last - 1);
         s = STATUS_CORRUPT;
     }
+    rocks_cursor_close(&c);
+    return s == STATUS_END ? STATUS_OK : s;
+}
+
+status walk_history(rocks *r, walk_visit visit, void *context, char *problem, size_t room) {
+    rocks_cursor c;
+    rocks_cursor_open(r, CHANGE_HISTORY, NULL, 0, NULL, 0, false, &c);
+    status s = STATUS_OK;
+    for (; s == STATUS_OK && rocks_cursor_valid(&c); rocks_cursor_next(&c)) {
+        format_group group;
+        s = check_group(&c, true, 0, &group, problem, room);
+        if (s == STATUS_OK) s = visit(context, &group);
+    }
+    if (s == STATUS_OK) s = rocks_cursor_status(&c, problem, room);
     rocks_cursor_close(&c);
     return s == STATUS_END ? STATUS_OK : s;
 }

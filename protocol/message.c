@@ -44,11 +44,12 @@ const message_info *message_find(unsigned type) {
  * t: text (32); n: name (96); r: receipt (160); z: a reserved byte. All but integers are bytes in an order of their
  * own.
  */
-#define LAYOUT_OPERATION "os1128o44"
-#define LAYOUT_OPERATION_REPLY "211488888"
-#define LAYOUT_INSTRUMENT "88441zzzzzzz"
+#define LAYOUT_OPERATION "os11118o44"
+#define LAYOUT_OPERATION_ANSWER "211488888"
+#define LAYOUT_OPERATION_MORE "82zzzzzz"
+#define LAYOUT_INSTRUMENT "884411zzzzzz"
 #define LAYOUT_8(x) x x x x x x x x
-#define LAYOUT_ACCOUNT "s4" LAYOUT_8("8") "44" LAYOUT_8("zzzzz") LAYOUT_8(LAYOUT_INSTRUMENT)
+#define LAYOUT_ACCOUNT "s4" LAYOUT_8("8") "441124o" LAYOUT_8("zz") LAYOUT_8(LAYOUT_INSTRUMENT)
 
 const char *message_layout(unsigned type, bool reply) {
     switch (type) {
@@ -68,9 +69,10 @@ const char *message_layout(unsigned type, bool reply) {
                                             "8888"
                                             "44"
                      : "s1128";
-    case MESSAGE_QUOTA_CHECK: return reply ? "2114888844" : "s1128";
-    case MESSAGE_QUOTA_OPERATE: return reply ? LAYOUT_OPERATION_REPLY : LAYOUT_OPERATION;
-    case MESSAGE_QUOTA_OUTCOME: return reply ? "21zzzzz" LAYOUT_OPERATION LAYOUT_OPERATION_REPLY "8zzzzzzzz" : "o";
+    case MESSAGE_QUOTA_CHECK: return reply ? "21148888442zzzzzz" : "s1128";
+    case MESSAGE_QUOTA_OPERATE: return reply ? LAYOUT_OPERATION_ANSWER LAYOUT_OPERATION_MORE : LAYOUT_OPERATION;
+    case MESSAGE_QUOTA_OUTCOME:
+        return reply ? "21zzzzz" LAYOUT_OPERATION LAYOUT_OPERATION_ANSWER "8zzzzzzzz" LAYOUT_OPERATION_MORE : "o";
     case MESSAGE_QUOTA_SCAN: return reply ? "8" LAYOUT_ACCOUNT : "844";
     case MESSAGE_QUOTA_ACCOUNT: return reply ? "2zzzzzz" LAYOUT_ACCOUNT : "s1128";
     default: return NULL;
@@ -120,7 +122,8 @@ void message_swap_entries(unsigned type, bool reply, void *entries, size_t count
     for (size_t i = 0; i < count; i++) {
         if (operation != SIZE_MAX) {
             uint8_t *o = at + operation;
-            if (o[offsetof(wire_operation, kind)] >= WIRE_PLEDGE)
+            unsigned kind = o[offsetof(wire_operation, kind)];
+            if (kind == WIRE_PLEDGE || kind == WIRE_WITHDRAW || kind == WIRE_ENERGY || kind == WIRE_AMEND)
                 message_reverse_entry("88", o + offsetof(wire_operation, target));
         }
         at += message_reverse_entry(layout, at);
@@ -290,7 +293,9 @@ status message_check_request(const frame_view *frame, uint32_t max_entries) {
 /* Fields that have no meaning for an operation's kind are reserved. */
 static bool operation_is_clean(const wire_operation *o) {
     bool no_target = bytes_are_zero(o->target, 16), half_target = bytes_are_zero(o->target + 8, 8);
-    if (o->kind != WIRE_PLEDGE && (o->instrument_kind != 0 || o->b != 0)) return false;
+    if (o->flags & ~WIRE_LINKED) return false;
+    if (o->kind != WIRE_PLEDGE && o->instrument_kind != 0) return false;
+    if (o->kind != WIRE_PLEDGE && o->kind != WIRE_AMEND && o->b != 0) return false;
     switch (o->kind) {
     case WIRE_RESERVE: return no_target;
     case WIRE_COMMIT: return o->a == 0;
@@ -299,6 +304,9 @@ static bool operation_is_clean(const wire_operation *o) {
     case WIRE_PLEDGE: return half_target;
     case WIRE_WITHDRAW: return half_target && o->a == 0 && o->amount_fen == 0;
     case WIRE_ENERGY: return true;
+    case WIRE_AMEND: return half_target;
+    case WIRE_FREEZE: return o->a == 0 && o->amount_fen == 0;
+    case WIRE_UNFREEZE: return no_target && o->a == 0 && o->amount_fen == 0;
     default: return false;
     }
 }

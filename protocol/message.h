@@ -29,11 +29,12 @@
     X(RECEIPT, 21, "receipt", 16, 168, 1024, 0)                                                                        \
     X(SCORECARD, 22, "scorecard", 16, 0, 64, 0)                                                                        \
     X(QUOTA_SHOW, 32, "quota_show", 24, 144, LIMIT_ENTRIES_MAX, 0)                                                     \
-    X(QUOTA_CHECK, 33, "quota_check", 24, 48, LIMIT_ENTRIES_MAX, 0)                                                    \
-    X(QUOTA_OPERATE, 34, "quota_operate", 64, 48, LIMIT_ENTRIES_MAX, 1)                                                \
-    X(QUOTA_OUTCOME, 35, "quota_outcome", 16, 136, LIMIT_ENTRIES_MAX, 1)                                               \
+    X(QUOTA_CHECK, 33, "quota_check", 24, 56, LIMIT_ENTRIES_MAX, 0)                                                    \
+    X(QUOTA_OPERATE, 34, "quota_operate", 64, 64, LIMIT_ENTRIES_MAX, 1)                                                \
+    X(QUOTA_OUTCOME, 35, "quota_outcome", 16, 152, LIMIT_ENTRIES_MAX, 1)                                               \
     X(QUOTA_SCAN, 36, "quota_scan", 16, 392, 1, 0)                                                                     \
     X(QUOTA_ACCOUNT, 37, "quota_account", 24, 392, 1024, 0)                                                            \
+    X(WATCH, 38, "watch", 24, 96, 1, 0)                                                                                \
     X(REPORT, 48, "report", 160, 16, LIMIT_ENTRIES_MAX, 1)                                                             \
     X(DOSSIER, 49, "dossier", 24, 0, 64, 0)                                                                            \
     X(LIST, 50, "list", 24, 168, 1, 0)                                                                                 \
@@ -134,8 +135,9 @@ typedef struct wire_quota_check {
     uint32_t usage_percent;
     int64_t required_fen, limit_fen, used_fen, available_fen;
     uint32_t policy_version, account_version;
+    uint16_t violations, zero[3]; /* every reason against it, bits as in PROTOCOL.md 4.4 */
 } wire_quota_check;
-WIRE_ASSERT(wire_quota_check, 48);
+WIRE_ASSERT(wire_quota_check, 56);
 
 typedef struct wire_quota_show {
     uint16_t status;
@@ -150,27 +152,52 @@ typedef struct wire_quota_show {
 } wire_quota_show;
 WIRE_ASSERT(wire_quota_show, 144);
 
-enum { WIRE_RESERVE = 1, WIRE_COMMIT, WIRE_RELEASE, WIRE_SETTLE, WIRE_PLEDGE, WIRE_WITHDRAW, WIRE_ENERGY };
+enum {
+    WIRE_RESERVE = 1,
+    WIRE_COMMIT,
+    WIRE_RELEASE,
+    WIRE_SETTLE,
+    WIRE_PLEDGE,
+    WIRE_WITHDRAW,
+    WIRE_ENERGY,
+    WIRE_AMEND,
+    WIRE_FREEZE,
+    WIRE_UNFREEZE,
+    WIRE_OPERATION_END
+};
+#define WIRE_LINKED (1u << 0) /* wire_operation.flags: the chain goes on with the next entry */
 
 typedef struct wire_operation {
     uint8_t id[16];
     subject_id subject;
     uint8_t program, kind;
-    uint16_t instrument_kind;
+    uint8_t instrument_kind, flags; /* flags: WIRE_LINKED */
     int64_t amount_fen;
-    uint8_t target[16]; /* by kind: reservation's id; u64 instrument id and u64 0; two i64 of energy */
+    uint8_t target[16]; /* by kind: reservation's id; u64 instrument id and u64 0; two i64 of energy; a reference */
     uint32_t a;         /* ttl_ms, from_hour, forecast_gwh */
     uint32_t b;         /* to_hour */
 } wire_operation;
 WIRE_ASSERT(wire_operation, 64);
 
+#define WIRE_OPERATION_ANSWER                                                                                          \
+    uint16_t status;                                                                                                   \
+    uint8_t warning, flags;                                                                                            \
+    uint32_t account_version;                                                                                          \
+    int64_t amount_fen, limit_fen, used_fen, available_fen, expires_ms
+#define WIRE_OPERATION_MORE                                                                                            \
+    int64_t committed_fen;                                                                                             \
+    uint16_t violations, zero_violations[3]
+
 typedef struct wire_operation_reply {
-    uint16_t status;
-    uint8_t warning, flags;
-    uint32_t account_version;
-    int64_t amount_fen, limit_fen, used_fen, available_fen, expires_ms;
+    WIRE_OPERATION_ANSWER;
+    WIRE_OPERATION_MORE;
 } wire_operation_reply;
-WIRE_ASSERT(wire_operation_reply, 48);
+WIRE_ASSERT(wire_operation_reply, 64);
+
+typedef struct wire_operation_answer {
+    WIRE_OPERATION_ANSWER;
+} wire_operation_answer;
+WIRE_ASSERT(wire_operation_answer, 48);
 
 typedef struct wire_outcome {
     uint8_t id[16];
@@ -181,17 +208,18 @@ typedef struct wire_outcome_reply {
     uint16_t status;
     uint8_t state, zero[5];
     wire_operation request;
-    wire_operation_reply reply;
+    wire_operation_answer reply;
     int64_t at_ms;
     uint8_t zero_more[8];
+    WIRE_OPERATION_MORE; /* of the reply */
 } wire_outcome_reply;
-WIRE_ASSERT(wire_outcome_reply, 136);
+WIRE_ASSERT(wire_outcome_reply, 152);
 
 typedef struct wire_instrument {
     uint64_t id;
     int64_t amount_fen;
     uint32_t from_hour, to_hour;
-    uint8_t kind, zero[7];
+    uint8_t kind, alerted, zero[6];
 } wire_instrument;
 WIRE_ASSERT(wire_instrument, 32);
 
@@ -202,7 +230,11 @@ WIRE_ASSERT(wire_instrument, 32);
     int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh,                 \
         forecast_12m_mwh, opened_ms;                                                                                   \
     uint32_t open_reservations, instrument_count;                                                                      \
-    uint8_t zero[40];                                                                                                  \
+    uint8_t account_flags, warned;                                                                                     \
+    uint16_t topup_day;                                                                                                \
+    uint32_t zero32;                                                                                                   \
+    uint8_t freeze_reference[16];                                                                                      \
+    uint8_t zero[16];                                                                                                  \
     wire_instrument instruments[LIMIT_INSTRUMENTS]
 
 typedef struct wire_account {
@@ -217,6 +249,30 @@ typedef struct wire_account_reply {
     WIRE_ACCOUNT_MEMBERS;
 } wire_account_reply;
 WIRE_ASSERT(wire_account_reply, 392);
+
+/* Asks for alerts, and goes on answering: PROTOCOL.md 4.8. */
+typedef struct wire_watch {
+    uint64_t after;        /* alerts with higher numbers */
+    uint32_t max;          /* of one reply; 0: the limit */
+    uint8_t purpose, mode; /* WIRE_WATCH_* */
+    uint16_t flags;
+    uint64_t zero;
+} wire_watch;
+WIRE_ASSERT(wire_watch, 24);
+enum { WIRE_WATCH_ONCE = 0, WIRE_WATCH_FOLLOW = 1, WIRE_WATCH_STOP = 2 };
+
+typedef struct wire_alert {
+    uint64_t number;
+    int64_t at_ms;
+    subject_id subject;
+    uint8_t program, kind, level, instrument_kind;
+    uint32_t account_version, usage_percent;
+    int64_t limit_fen, used_fen, required_fen, lodged_fen;
+    uint64_t instrument;
+    int64_t due_ms;
+    uint64_t zero;
+} wire_alert;
+WIRE_ASSERT(wire_alert, 96);
 
 typedef struct wire_receipt {
     uint16_t status;

@@ -55,6 +55,8 @@ bool commit_submit(committer *c, write_request *first, write_request *last, size
     return room;
 }
 
+#define MIGRATED_A_GROUP 16384
+
 /* ------------------------------------------------------------------ executing */
 
 static void execute_puts(txn *t, write_request *r) {
@@ -74,17 +76,18 @@ static void execute_puts(txn *t, write_request *r) {
 }
 
 static void execute_operations(txn *t, write_request *r) {
-    const operation *operations = r->entries;
     static_assert(sizeof(operation_result) == sizeof(wire_operation_reply), "a result is the reply");
-    for (unsigned i = 0; i < r->count; i++) {
-        if (i % LIMIT_BATCH == 0)
-            txn_prefetch(t, operations + i, r->count - i < LIMIT_BATCH ? r->count - i : LIMIT_BATCH);
-        operation_result *result = (operation_result *)(r->replies + (size_t)i * sizeof *result);
-        if (result->status != STATUS_OK) continue;
-        bool repeated;
-        status s = txn_operate(t, &operations[i], result, &repeated);
-        if (s != STATUS_OK) *result = (operation_result){.status = (uint16_t)s};
-    }
+    txn_operate_all(t, r->entries, r->count, (operation_result *)r->replies);
+}
+
+/* The misses of the operations that come next run together, whatever frames they came in. */
+static void prefetch(const txn *t, const write_request *r, unsigned *ahead) {
+    const operation *next[LIMIT_BATCH];
+    unsigned n = 0, requests = 0;
+    for (; r != NULL && r->type == MESSAGE_QUOTA_OPERATE && n < LIMIT_BATCH; r = r->next, requests++)
+        for (unsigned i = 0; i < r->count && n < LIMIT_BATCH; i++) next[n++] = (const operation *)r->entries + i;
+    txn_prefetch(t, next, n);
+    *ahead = requests;
 }
 
 static void execute_outcomes(txn *t, write_request *r) {
@@ -95,9 +98,13 @@ static void execute_outcomes(txn *t, write_request *r) {
         replies[i].status = (uint16_t)txn_outcome(t, &ids[i], &entry);
         if (replies[i].status != STATUS_OK) continue;
         replies[i].state = entry.state;
+        operation_result answer;
+        operation_entry_result(&entry, &answer);
         memcpy(&replies[i].request, &entry.request, sizeof replies[i].request);
-        memcpy(&replies[i].reply, &entry.result, sizeof replies[i].reply);
+        memcpy(&replies[i].reply, &answer, sizeof replies[i].reply);
         replies[i].at_ms = entry.at_ms;
+        replies[i].committed_fen = answer.committed_fen;
+        replies[i].violations = answer.violations;
     }
 }
 
@@ -178,7 +185,7 @@ void commit_get_snapshot(committer *c, commit_snapshot *out) {
 /* ------------------------------------------------------------------ groups */
 
 static void publish(committer *c) {
-    txn_publish(c->txn);
+    txn_publish(c->txn, journal_sequence(c->server->journal));
     upkeep_published(c);
 }
 
@@ -202,15 +209,17 @@ static status begin_trouble(committer *c, status why) {
 
 static status make_durable(committer *c, int64_t now_ms) {
     buf_clear(&c->changes);
-    status s = txn_changes(c->txn, &c->changes);
+    buf_clear(&c->history);
+    status s = txn_changes(c->txn, &c->changes, &c->history);
     if (s != STATUS_OK) {
         log_event(LOG_ERROR, "group_refused", "reason=\"%s\"", status_text(s));
         abandon(c);
         return STATUS_OVERLOADED;
     }
-    if (c->changes.size > 0) {
+    if (c->changes.size + c->history.size > 0) {
         uint64_t began = clock_mono_ns(), sequence;
-        s = journal_commit(c->server->journal, now_ms, c->changes.data, c->changes.size, &sequence);
+        s = journal_commit(c->server->journal, now_ms, c->changes.data, c->changes.size, c->history.data,
+                           c->history.size, &sequence);
         if (s == STATUS_TOO_LARGE) {
             abandon(c);
             return s;
@@ -229,8 +238,11 @@ static void run_group(committer *c, write_request **list) {
     bool idle = *list == NULL;
     txn_begin(c->txn, now_ms);
     write_request *taken = NULL, **tail = &taken;
+    unsigned prefetched = 0;
     while (*list != NULL && txn_size(c->txn) < GROUP_BYTES) {
         write_request *r = *list;
+        if (prefetched == 0) prefetch(c->txn, r, &prefetched);
+        if (prefetched > 0) prefetched--;
         *list = r->next;
         r->next = NULL;
         execute(c->txn, r);
@@ -339,6 +351,7 @@ static bool idle_group_wanted(const committer *c) {
 
 static void *commit_main(void *arg) {
     committer *c = arg;
+    pthread_setname_np(pthread_self(), "commit");
     for (;;) {
         bool stop;
         call *calls;
@@ -408,6 +421,33 @@ status commit_rollback(server *s, policy_set *set, uint32_t version) {
     return end_own(c, now_ms, txn_rollback(c->txn, set, version));
 }
 
+status commit_migrate(server *s) {
+    committer *c = s->committer;
+    bool more = engine_wants_migration(s->engine);
+    if (more) log_event(LOG_INFO, "migration_started", "what=\"operations move into the history\"");
+    while (more) {
+        int64_t now_ms;
+        status result = begin_own(c, &now_ms);
+        if (result != STATUS_OK) return result;
+        more = txn_migrate(c->txn, MIGRATED_A_GROUP);
+        result = end_own(c, now_ms, STATUS_OK);
+        if (result != STATUS_OK) return result;
+    }
+    return STATUS_OK;
+}
+
+/* Between groups. A failure is storage in trouble, with no group of unknown fate. */
+void commit_cut_history(committer *c) {
+    server *s = c->server;
+    if (c->in_trouble) return;
+    status result = journal_cut_history(s->journal, engine_history_cut_ms(s->engine, clock_wall_ms()));
+    if (result == STATUS_OK) return;
+    c->in_trouble = true;
+    c->next_heal_ns = clock_mono_ns();
+    log_event(LOG_ERROR, "storage_trouble", "status=%s reason=\"%s\" last_group=none writes=refused lookups=served",
+              status_name(result), journal_trouble(s->journal));
+}
+
 status commit_collect(server *s) {
     committer *c = s->committer;
     upkeep_collect(c, true);
@@ -465,6 +505,7 @@ void commit_deinit(server *s) {
     upkeep_deinit(c);
     txn_destroy(&c->txn);
     buf_deinit(&c->changes);
+    buf_deinit(&c->history);
     pthread_cond_destroy(&c->wake);
     pthread_cond_destroy(&c->called);
     pthread_mutex_destroy(&c->mutex);

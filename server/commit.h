@@ -62,8 +62,12 @@ status commit_activate(server *s, policy_set *set, const policy_file *files, siz
                        const char *directory) MUST_CHECK;
 /* As commit_activate, for a set of archived texts. */
 status commit_rollback(server *s, policy_set *set, uint32_t version) MUST_CHECK;
+/* Acknowledges alerts; known[i]: numbers[i] was open. */
+status commit_acknowledge(server *s, const uint64_t *numbers, size_t count, bool *known) MUST_CHECK;
 /* Takes over what the workers have counted so far. */
 status commit_collect(server *s) MUST_CHECK;
+/* At start, before commit_start: what an earlier version stored otherwise is moved. */
+status commit_migrate(server *s) MUST_CHECK;
 /* On the commit thread: no transaction is open. False: storage is in trouble. */
 bool commit_is_well(const server *s);
 

@@ -22,7 +22,7 @@ typedef struct call {
 typedef struct upkeep {
     overlay counted; /* what tallies have handed over and no published group carries yet */
     bool in_group;   /* the open group carries some of it */
-    uint64_t next_collection_ns;
+    uint64_t next_collection_ns, next_cut_ns;
     uint64_t lost; /* decisions of which could not be kept what to count */
 
     bool sweep_more;     /* the sweep has something to do now */
@@ -36,7 +36,7 @@ typedef struct upkeep {
 struct committer {
     server *server;
     txn *txn;
-    buf changes;
+    buf changes, history;
     pthread_t thread;
 
     pthread_mutex_t mutex; /* guards from here … */
@@ -57,6 +57,9 @@ struct committer {
     pthread_mutex_t snapshot_mutex;
     commit_snapshot snapshot;
 };
+
+/* Gives back what the history does not need any more. */
+void commit_cut_history(committer *c);
 
 void upkeep_init(committer *c);
 void upkeep_deinit(committer *c);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define COLLECT_EVERY_NS UINT64_C(5000000000)
+#define CUT_EVERY_NS UINT64_C(60000000000)
 #define SLICE_BUSY_NS 300000u
 #define SLICE_IDLE_NS 2000000u
 #define STEPS_MOST 100000u
@@ -34,6 +35,7 @@ void upkeep_init(committer *c) {
     c->upkeep = (upkeep){.sweep_more = true, .cost_ns = 1000};
     overlay_init(&c->upkeep.counted, sizeof(counted), sizeof(uint64_t));
     c->upkeep.next_collection_ns = clock_mono_ns() + COLLECT_EVERY_NS;
+    c->upkeep.next_cut_ns = clock_mono_ns() + CUT_EVERY_NS;
 }
 
 void upkeep_deinit(committer *c) { overlay_deinit(&c->upkeep.counted); }
@@ -74,6 +76,10 @@ void upkeep_collect(committer *c, bool always) {
     uint64_t now = clock_mono_ns();
     if (u->in_group || (!always && now < u->next_collection_ns)) return;
     u->next_collection_ns = now + COLLECT_EVERY_NS;
+    if (now >= u->next_cut_ns) {
+        u->next_cut_ns = now + CUT_EVERY_NS;
+        commit_cut_history(c);
+    }
     const server *s = c->server;
     for (unsigned w = 0; s->workers != NULL && w < s->worker_count; w++)
         if (s->workers[w] != NULL) tally_collect(worker_tally(s->workers[w]), take_over, u);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/purpose.h"
+#include "server/watch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +48,12 @@ static void run_decisions(worker *w) {
 static void run_checks(worker *w) {
     lookup_batch *b = w->batch;
     quota quotas[LIMIT_BATCH];
-    uint16_t admit[LIMIT_BATCH];
+    quota_admission admit[LIMIT_BATCH];
     engine_quota(w->server->engine, b->quotas, b->count, w->at, quotas, admit);
     for (unsigned i = 0; i < b->count; i++) {
         const quota *q = &quotas[i];
-        wire_quota_check reply = {.status = admit[i],
+        wire_quota_check reply = {.status = admit[i].status,
+                                  .violations = admit[i].violations,
                                   .warning = q->warning,
                                   .flags = q->flags,
                                   .usage_percent = q->usage_percent,
@@ -153,6 +155,7 @@ void reads_handle(connection *c, const frame_view *f) {
     case MESSAGE_DOSSIER: reads_documents(c, f); break;
     case MESSAGE_RECEIPT: reads_receipts(c, f); break;
     case MESSAGE_LIST: reads_list(c, f); break;
+    case MESSAGE_WATCH: watch_handle(c, f); break;
     case MESSAGE_UPLOAD: commands_upload(c, f); break;
     case MESSAGE_COMMAND: commands_handle(c, f); break;
     case MESSAGE_SCAN:

@@ -229,3 +229,11 @@ status startup_policies(server *s) {
     file_list_deinit(&list);
     return result;
 }
+
+status startup_migrate(server *s) {
+    status result = commit_migrate(s);
+    if (result == STATUS_OK) return result;
+    log_event(LOG_WARN, "migration_not_finished", "status=%s reason=\"%s\" effect=\"the next start goes on with it\"",
+              status_name(result), journal_trouble(s->journal));
+    return result == STATUS_READ_ONLY || result == STATUS_OUTCOME_UNKNOWN ? STATUS_OK : result;
+}

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/rcu.h"
 #include "server/connection.h"
+#include "server/watch.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -117,6 +118,12 @@ void worker_deliver(worker *w, write_request *first, write_request *last) {
     if (was_empty) wake(w);
 }
 
+void worker_alert(worker *w) {
+    if (atomic_load(&w->follower_count) == 0) return;
+    atomic_store(&w->alerts_wanted, true);
+    wake(w);
+}
+
 void worker_drain(worker *w) {
     atomic_store(&w->drain_wanted, true);
     wake(w);
@@ -172,6 +179,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg) {
     worker *w = arg;
     worker_begin_turn(w);
     take_mail(w);
+    if (atomic_exchange(&w->alerts_wanted, false)) watch_push_all(w);
     if (atomic_load(&w->drain_wanted) && !w->draining) begin_drain(w);
     worker_end_turn();
 }
@@ -183,6 +191,7 @@ static status overdue(const connection *c, uint64_t now) {
     uint64_t silent_ms = now > c->last_ns ? (now - c->last_ns) / NS_PER_MS : 0;
     bool late_hello = !c->said_hello && (now - c->opened_ns) / NS_PER_MS > (uint64_t)c->worker->server->config.hello_ms;
     if (late_hello) return STATUS_HELLO_REQUIRED;
+    if (c->follower.follows) return STATUS_OK; /* it has nothing to say: TCP asks whether it is still there */
     return c->idle_ms != 0 && silent_ms > c->idle_ms && c->in_flight == 0 ? STATUS_IDLE_TIMEOUT : STATUS_OK;
 }
 
@@ -212,6 +221,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
 
 static void *worker_main(void *arg) {
     worker *w = arg;
+    pthread_setname_np(pthread_self(), "worker");
     rcu_enter();
     rcu_rest();
     while (!(w->draining && w->connections == NULL)) event_base_loop(w->base, EVLOOP_ONCE);
