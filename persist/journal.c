@@ -154,6 +154,8 @@ static status create(const journal_options *options, journal **out) {
     if (j == NULL) return STATUS_NO_MEMORY;
     j->lock = -1;
     fold_init(j);
+    CHECK(pthread_mutex_init(&j->gate, NULL) == 0);
+    CHECK(pthread_mutex_init(&j->opening, NULL) == 0);
     j->directory = strdup(options->directory);
     if (j->directory != NULL && asprintf(&j->db_path, "%s/db", options->directory) < 0) j->db_path = NULL;
     j->fold_bytes = options->fold_bytes != 0 ? options->fold_bytes : DEFAULT_FOLD_BYTES;
@@ -199,6 +201,8 @@ void journal_close(journal **handle) {
     rocks_deinit(&j->rocks);
     if (j->lock >= 0) close(j->lock);
     fold_deinit(j);
+    pthread_mutex_destroy(&j->gate);
+    pthread_mutex_destroy(&j->opening);
     free(j->directory);
     free(j->db_path);
     free(j);
@@ -283,9 +287,9 @@ static void note_durable(journal *j, const format_group *group, const format_gro
     fold_notify(j, now_ns);
 }
 
-status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, const uint8_t *history,
-                      size_t history_length, uint64_t *sequence) {
-    CHECK(j->loaded);
+/* Inside the gate, the number included: a backup's number is that of the last group in it. */
+static status commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, const uint8_t *history,
+                     size_t history_length, uint64_t *sequence) {
     if (length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES || history_length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES)
         return STATUS_TOO_LARGE;
     CHECK(are_records(changes, length));
@@ -310,6 +314,15 @@ status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t
     note_durable(j, &group, &beside, end);
     *sequence = group.sequence;
     return STATUS_OK;
+}
+
+status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t length, const uint8_t *history,
+                      size_t history_length, uint64_t *sequence) {
+    CHECK(j->loaded);
+    pthread_mutex_lock(&j->gate);
+    status s = commit(j, now_ms, changes, length, history, history_length, sequence);
+    pthread_mutex_unlock(&j->gate);
+    return s;
 }
 
 /* ------------------------------------------------------------------ the history's old end */
@@ -358,12 +371,13 @@ status journal_cut_history(journal *j, int64_t before_ms) {
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     rocksdb_writebatch_delete_range_cf(batch, j->rocks.families[CHANGE_HISTORY], (const char *)from, sizeof from,
                                        (const char *)to, sizeof to);
+    format_group nothing = {.sequence = atomic_load(&j->sequence)};
+    pthread_mutex_lock(&j->gate);
     s = rocks_write(&j->rocks, batch, false, problem, sizeof problem);
+    if (s != STATUS_OK) s = latch(j, s, true, &nothing, problem);
+    pthread_mutex_unlock(&j->gate);
     rocksdb_writebatch_destroy(batch);
-    if (s != STATUS_OK) {
-        format_group nothing = {.sequence = atomic_load(&j->sequence)};
-        return latch(j, s, true, &nothing, problem);
-    }
+    if (s != STATUS_OK) return s;
     atomic_store(&j->history_first, o.first_kept);
     give_back_history(j, from, to);
     return STATUS_OK;
@@ -414,6 +428,7 @@ static status settle(journal *j, char *problem, size_t room) {
 
 static status reopen(journal *j, char *problem, size_t room) {
     fold_pause(j);
+    pthread_mutex_lock(&j->opening);
     rocks_close(&j->rocks);
     status s = fault_step(FAULT_REOPEN);
     if (s == STATUS_OK) s = rocks_open(&j->rocks, j->db_path, false, problem, room);
@@ -422,6 +437,7 @@ static status reopen(journal *j, char *problem, size_t room) {
         if (s != STATUS_OK) rocks_close(&j->rocks); /* nothing may be built on it */
     }
     if (s == STATUS_OK) atomic_store(&j->sick, false);
+    pthread_mutex_unlock(&j->opening);
     fold_resume(j);
     return s;
 }
@@ -467,7 +483,9 @@ status journal_heal(journal *j, bool *applied) {
     CHECK(j->loaded);
     if (!atomic_load(&j->read_only)) return STATUS_OK;
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
+    pthread_mutex_lock(&j->gate);
     status s = try_heal(j, problem, sizeof problem);
+    pthread_mutex_unlock(&j->gate);
     if (s != STATUS_OK) {
         tell_heal_failed(j, s, problem);
         return s;
