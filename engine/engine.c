@@ -123,6 +123,7 @@ static status apply_item(engine *e, const change *record) {
 
 static status apply_state(engine *e, const change *record) {
     if (effect_is_record(record)) return effects_apply(e->effects, record);
+    if (alerts_is_numbers(record)) return alerts_apply(e->alerts, record);
     if (engine_is_directory(record)) return engine_apply_directory(e, record);
     size_t n = sizeof STATE_EVALUATED - 1;
     if (record->key_length != n || memcmp(record->key, STATE_EVALUATED, n) != 0) return STATUS_CORRUPT;
@@ -133,8 +134,8 @@ static status apply_state(engine *e, const change *record) {
 }
 
 status engine_apply(engine *e, const change *record) {
-    /* of what the engine keeps only operations are ever removed */
-    if (record->removed && record->table != CHANGE_OPERATIONS) return STATUS_CORRUPT;
+    /* of what the engine keeps only operations and alerts are ever removed */
+    if (record->removed && record->table != CHANGE_OPERATIONS && record->table != CHANGE_ALERTS) return STATUS_CORRUPT;
     switch (record->table) {
     case CHANGE_SUBJECTS: return apply_subject(e, record);
     case CHANGE_ACCOUNTS: return apply_account(e, record);
@@ -143,7 +144,7 @@ status engine_apply(engine *e, const change *record) {
     case CHANGE_POLICIES: return engine_apply_policies(e, record);
     case CHANGE_RECORDS: return apply_item(e, record);
     case CHANGE_STATE: return apply_state(e, record);
-    case CHANGE_ALERTS:
+    case CHANGE_ALERTS: return alerts_apply(e->alerts, record);
     case CHANGE_MEMBERS:
     case CHANGE_TABLE_END: break;
     }
@@ -376,11 +377,13 @@ void engine_get_stats(const engine *e, engine_stats *out) {
         .dossier_items = dossiers_items(e->dossiers),
         .policy_version = policy_version(active(e)),
     };
+        .alerts_open = alerts_count(e->alerts),
+        .alerts_dropped = alerts_dropped(e->alerts),
     store_get_stats(e->subjects, &out->subjects);
     store_get_stats(e->accounts, &out->accounts);
     out->memory_bytes = out->subjects.arena_bytes + out->subjects.index_bytes + out->accounts.arena_bytes +
                         out->accounts.index_bytes + operations_bytes(&e->operations) + dossiers_bytes(e->dossiers) +
-                        policy_archive_bytes(e->archive) + effects_bytes(e->effects);
+                        policy_archive_bytes(e->archive) + effects_bytes(e->effects) + alerts_bytes(e->alerts);
 }
 
 const alerts *engine_alerts(const engine *e) { return e->alerts; }

@@ -140,6 +140,8 @@ typedef struct engine_stats {
     store_stats subjects, accounts;
     size_t operations, open_reservations;
     size_t dossiers, dossier_items;
+    size_t alerts_open;
+    uint64_t alerts_dropped; /* engine/alert.h */
     size_t memory_bytes; /* of all of the above, as allocated */
     uint32_t policy_version;
 } engine_stats;

@@ -1,6 +1,7 @@
 /* The engine's invariant walker. The heart is conservation: what an account holds as reserved is exactly the sum of its
  * open reservations, nothing invented, nothing lost. Used by tests after every group, and after recovery. */
 #include "base/purpose.h"
+#include "engine/alert_internal.h"
 #include "engine/overlay.h"
 #include "engine/state.h"
 
@@ -147,5 +148,5 @@ bool engine_check(const engine *e, char *problem, size_t room) {
     return store_check(e->subjects, problem, room) && store_check(e->accounts, problem, room) &&
            operations_check(&e->operations, problem, room) && profiles_check(e, problem, room) &&
            accounts_check(e, problem, room) && dossiers_check(e, problem, room) &&
-           engine_check_ledger(e, problem, room) == STATUS_OK;
+           alerts_check(e->alerts, problem, room) && engine_check_ledger(e, problem, room) == STATUS_OK;
 }

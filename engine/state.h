@@ -32,6 +32,7 @@ struct engine {
     int64_t operations_kept_ms;
     alerts *alerts;
     uint64_t history_last; /* number of the last group that has events; 0 none */
+    store_cursor watch; /* where the walk for alerts is (txn_alert.c) */
     overlay kept;          /* ids of operations that are stored as in version 1, and have to be moved (engine_load.c) */
     uint32_t kept_moved;   /* how many of them are moved */
     uint32_t policy_newest;  /* the newest version that is stored, whether it compiles or not */

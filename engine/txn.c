@@ -28,6 +28,7 @@ status txn_create(engine *e, txn **out) {
     overlay_init(&t->operations, sizeof(pending_operation), sizeof(operation_id));
     overlay_init(&t->dossiers, sizeof(pending_dossier), sizeof(subject_id));
     txn_init_effects(t);
+    txn_alert_init(t);
     *out = t;
     return STATUS_OK;
 }
@@ -44,6 +45,7 @@ void txn_destroy(txn **t) {
     buf_deinit(&(*t)->state);
     buf_deinit(&(*t)->policy_changes);
     buf_deinit(&(*t)->undo);
+    txn_alert_deinit(*t);
     free(*t);
     *t = NULL;
 }
@@ -55,6 +57,7 @@ static void reset(txn *t) {
     overlay_clear(&t->operations);
     overlay_clear(&t->effects);
     txn_forget_dossiers(t);
+    txn_alert_reset(t);
     buf_clear(&t->state);
     t->new_dossiers = 0;
     t->swept = false;
@@ -197,6 +200,8 @@ static status release_due(txn *t, uint32_t ref) {
     pending_account *a = txn_account(t, &key);
     CHECK(a != NULL);
     txn_resolve(t, operations_hash(&t->e->operations, &r->id), &r->id, a, OPERATION_EXPIRED, 0);
+    /* a level that has fallen can be reached again in this group; without memory the walk will see it */
+    if (a->now.warned != 0 && txn_alert_room(t) == STATUS_OK) txn_alert_account(t, a, 0);
     return STATUS_OK;
 }
 
@@ -297,6 +302,7 @@ status txn_changes(txn *t, buf *to, buf *history) {
     txn_append_removed(t, to);
     txn_append_dossiers(t, to);
     txn_append_effects(t, to);
+    txn_append_alerts(t, to);
     buf_append(to, t->state.data, t->state.size);
     buf_append(to, t->policy_changes.data, t->policy_changes.size);
     CHECK(to->failed || to->size - before == t->bytes);
@@ -343,6 +349,7 @@ void txn_publish(txn *t, uint64_t sequence) {
     txn_publish_kept(t);
     if (t->swept) t->e->sweep = t->sweep;
     txn_publish_effects(t);
+    txn_publish_alerts(t);
     txn_publish_policies(t);
     reset(t);
 }

@@ -20,7 +20,8 @@ void chain_begin(txn *t, txn_chain *chain) {
     *chain = (txn_chain){.accounts = t->accounts.count,
                          .operations = t->operations.count,
                          .bytes = t->bytes,
-                         .event_bytes = t->event_bytes};
+                         .event_bytes = t->event_bytes,
+                         .alerts = txn_alert_begin_chain(t)};
     buf_clear(&t->undo);
     t->chain = chain;
 }
@@ -93,5 +94,6 @@ void chain_take_back(txn *t) {
     while (t->accounts.count > chain->accounts) drop_account(t);
     t->bytes = chain->bytes;
     t->event_bytes = chain->event_bytes;
+    txn_alert_take_back(t, &chain->alerts);
     t->chain = NULL;
 }

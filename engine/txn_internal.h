@@ -4,6 +4,7 @@
 
 #include "engine/overlay.h"
 #include "engine/state.h"
+#include "engine/txn_alert.h"
 
 /* Pending states. Each begins with its key, as overlays want. */
 typedef struct pending_profile {
@@ -49,6 +50,7 @@ typedef enum txn_phase { TXN_CLOSED, TXN_OPEN, TXN_READY } txn_phase;
 typedef struct txn_chain {
     uint32_t accounts, operations;
     size_t bytes, event_bytes;
+    txn_alert_mark alerts;
 } txn_chain;
 
 struct txn {
@@ -61,6 +63,7 @@ struct txn {
     /* new things by shard, for reserving their room */
     uint32_t new_subjects[LIMIT_SHARDS], new_accounts[LIMIT_SHARDS], new_operations[LIMIT_SHARDS];
     uint32_t new_operation_count, new_open_count, new_dossiers;
+    txn_alerts alerts;
     sweep sweep;        /* where it will be once the group is published */
     bool swept;         /* … which is only then of interest */
     buf state;          /* records of table STATE */

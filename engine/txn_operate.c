@@ -195,6 +195,7 @@ static status find_parts(step *s) {
 static status acquire_room(txn *t, uint64_t hash) {
     unsigned shard = operations_shard_of(hash);
     if (!overlay_reserve(&t->accounts, 1) || !overlay_reserve(&t->operations, 2)) return STATUS_NO_MEMORY;
+    if (txn_alert_room(t) != STATUS_OK) return STATUS_NO_MEMORY;
     return operations_reserve(&t->e->operations, shard, t->new_operations[shard] + 1, t->new_operation_count + 1,
                               t->new_open_count + 1);
 }
@@ -250,6 +251,7 @@ static status execute(step *s, status verdict) {
     }
     if (code == STATUS_OK) code = do_kind(s);
     if (status_classify(code) == STATUS_CLASS_LOCAL) return code;
+    if (code == STATUS_OK) txn_alert_account(s->t, s->account, s->op->kind);
     remember(s, code);
     return STATUS_OK;
 }
