@@ -10,11 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-const char help_info[] = "usage: xinyi info\n"
-                         "\n"
-                         "Size, memory, policy, sequence numbers and state of the server.\n"
-                         "\n"
-                         "  xinyi info --json | jq .subjects\n";
+const char help_info[] =
+    "usage: xinyi info\n"
+    "\n"
+    "Size, memory, policy, sequence numbers and state of the server. log is what a start would replay and what bounds\n"
+    "it; last_backup is - if none is known.\n"
+    "\n"
+    "  xinyi info --json | jq .subjects\n";
 
 const char help_stats[] =
     "usage: xinyi stats [--watch SECONDS [--count N]]\n"
@@ -53,7 +55,7 @@ static void format_value(const char *name, const json_t *value, char *to, size_t
         snprintf(to, room, "-");
     else if (ends_with(name, "_bytes"))
         format_bytes((double)n, to, room);
-    else if (strcmp(name, "uptime_s") == 0)
+    else if (strcmp(name, "uptime_s") == 0 || ends_with(name, "age_s"))
         snprintf(to, room, "%lld d %02lld:%02lld:%02lld", (long long)n / 86400, (long long)n / 3600 % 24,
                  (long long)n / 60 % 60, (long long)n % 60);
     else
