@@ -232,6 +232,7 @@ void xinyi_close(xinyi **out) {
     buf_deinit(&x->in);
     buf_deinit(&x->scratch);
     buf_deinit(&x->document);
+    buf_deinit(&x->alerts);
     free(x->slots);
     free(x);
 }

@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WATCH_SLOT UINT32_MAX /* number of the subscription's */
+
 uint64_t client_request_id(const xinyi *x, const slot *s) {
-    return (uint64_t)s->generation << 32 | (uint64_t)(s - x->slots);
+    return (uint64_t)s->generation << 32 | (s == &x->watch ? WATCH_SLOT : (uint64_t)(s - x->slots));
 }
 
 slot *client_slot(xinyi *x) {
@@ -64,21 +66,39 @@ void client_queue_frame(xinyi *x, slot *s, unsigned type, size_t count, on_answe
 
 /* ------------------------------------------------------------------ answers */
 
-/* The slot is free before the callback runs: it may send the next request. */
-static void give(xinyi *x, slot *s, const answer *a) {
-    slot copy = *s;
-    put_back(x, s);
-    x->in_flight--;
+static void call_back(xinyi *x, const slot *s, const answer *a) {
     x->progress++;
     x->partial_bytes = 0;
     bool outer = x->in_callback;
     x->in_callback = true;
-    copy.answered(x, &copy, a);
+    s->answered(x, s, a);
     x->in_callback = outer;
+}
+
+/* The subscription keeps its slot until it fails. */
+static void give_watch(xinyi *x, const answer *a) {
+    slot copy = x->watch;
+    if (x->watch_asked) x->in_flight--;
+    x->watch_asked = false;
+    if (a->status != 0) x->watch.answered = NULL;
+    call_back(x, &copy, a);
+}
+
+/* The slot is free before the callback runs: it may send the next request. */
+static void give(xinyi *x, slot *s, const answer *a) {
+    if (s == &x->watch) {
+        give_watch(x, a);
+        return;
+    }
+    slot copy = *s;
+    put_back(x, s);
+    x->in_flight--;
+    call_back(x, &copy, a);
 }
 
 void client_drop_all(xinyi *x, int code) {
     answer a = {.status = code, .error = x->error};
+    if (x->watch.answered != NULL) give_watch(x, &a);
     for (uint32_t i = 0; i < x->slot_count && x->in_flight > 0; i++)
         if (x->slots[i].answered != NULL) give(x, &x->slots[i], &a);
 }
@@ -128,10 +148,12 @@ static int take_reply(xinyi *x, const frame_view *f) {
     if ((f->header.flags & FRAME_REPLY) == 0)
         return client_break(x, STATUS_BAD_FRAME, "%s sent a request instead of a reply", x->address);
     uint32_t number = (uint32_t)f->header.request_id;
-    slot *s = number < x->slot_count ? &x->slots[number] : NULL;
+    slot *s = number == WATCH_SLOT ? &x->watch : number < x->slot_count ? &x->slots[number] : NULL;
     bool ours = s != NULL && s->answered != NULL && s->generation == f->header.request_id >> 32 &&
                 (s->type == f->header.type || (f->header.flags & FRAME_ERROR) != 0);
     if ((f->header.flags & FRAME_ERROR) != 0) return take_error(x, ours ? s : NULL, f);
+    bool of_before = s == &x->watch && f->header.type == MESSAGE_WATCH && f->header.request_id >> 32 < s->generation;
+    if (of_before) return 0; /* replaced, or stopped: sent before the server knew */
     if (!ours) return client_break(x, STATUS_BAD_FRAME, "%s sent a reply that nobody asked for", x->address);
     status good = message_check_reply(f, message_is_walk(s->type) ? s->tag : s->count);
     if (good != STATUS_OK)

@@ -393,6 +393,54 @@ XINYI_API int xinyi_accounts(xinyi *x, unsigned program, unsigned purpose, const
 /* A walk over all accounts, as xinyi_scan. */
 XINYI_API int xinyi_scan_accounts(xinyi *x, unsigned purpose, uint64_t *cursor, xinyi_account *out, size_t *count);
 
+/* ------------------------------------------------------------------ alerts
+ *
+ * What somebody should know before it hurts: a quota nearly used up, a bond about to end, a top-up that is due. Alerts
+ * are durable, have rising numbers, and stay open until they are acknowledged (command alert_ack). A program that goes
+ * on behind the last number it has dealt with misses none, whatever breaks meanwhile. */
+
+enum {
+    XINYI_ALERT_USAGE = 1,     /* level 1 to 3 of the policy's thresholds (80, 90, 100 %) was reached */
+    XINYI_ALERT_EXPIRING = 2,  /* an instrument ends at due_ms */
+    XINYI_ALERT_EXPIRED = 3,   /* it has ended */
+    XINYI_ALERT_TOPUP = 4,     /* less is lodged than required: to be topped up before due_ms */
+    XINYI_ALERT_OVERDUE = 5,   /* and was not */
+    XINYI_ALERT_TOPPED_UP = 6, /* and was */
+    XINYI_ALERT_FROZEN = 7,
+    XINYI_ALERT_UNFROZEN = 8,
+};
+typedef struct xinyi_alert {
+    uint64_t number;
+    int64_t at_ms; /* when it was raised */
+    xinyi_subject subject;
+    uint8_t program;
+    uint8_t kind;            /* XINYI_ALERT_*; newer servers may have more */
+    uint8_t level;           /* usage */
+    uint8_t instrument_kind; /* expiring, expired: XINYI_DEPOSIT, XINYI_BOND, XINYI_GROUP_GUARANTEE */
+    uint32_t account_version;
+    uint32_t usage_percent;                                  /* UINT32_MAX: exposure without any limit */
+    int64_t limit_fen, used_fen, required_fen, lodged_fen;   /* of the account, when it was raised */
+    uint64_t instrument;                                     /* expiring, expired: its id */
+    int64_t due_ms;                                          /* 0: nothing is due */
+    uint64_t reserved;
+} xinyi_alert;
+
+/* A walk over the open alerts, in the order of their numbers: those above *after (0: all). *count is in: room, out: how
+ * many; 0 ends the walk. *after becomes the last number. */
+XINYI_API int xinyi_alerts(xinyi *x, unsigned purpose, uint64_t *after, xinyi_alert *out, size_t *count);
+
+/* Subscribes: from now on the open alerts with numbers above `after`, and every new one, come by themselves, each once
+ * and in order; take them with xinyi_watch_next. Other calls may be made meanwhile; alerts that arrive within them wait
+ * in memory. A connection has one subscription, another xinyi_watch replaces it. XINYI_BAD_VALUE if no alert ever had a
+ * number as high as `after`: it is of another system, or of one that was restored from a backup. */
+XINYI_API int xinyi_watch(xinyi *x, unsigned purpose, uint64_t after);
+/* The next alerts. Waits up to wait_ms for the first (0: not at all; negative: for ever). *count is in: room, out: how
+ * many; 0 with the return 0: nothing came in time. Otherwise what broke the connection; what had arrived before is
+ * given first. A connection whose other end is silently gone looks like one without alerts: xinyi_ping now and then. */
+XINYI_API int xinyi_watch_next(xinyi *x, int wait_ms, xinyi_alert *out, size_t *count);
+/* Ends the subscription; alerts that were not taken are forgotten here and stay open there. */
+XINYI_API int xinyi_watch_stop(xinyi *x);
+
 /* ------------------------------------------------------------------ the server */
 
 XINYI_API int xinyi_ping(xinyi *x);

@@ -75,6 +75,7 @@ const char *message_layout(unsigned type, bool reply) {
         return reply ? "21zzzzz" LAYOUT_OPERATION LAYOUT_OPERATION_ANSWER "8zzzzzzzz" LAYOUT_OPERATION_MORE : "o";
     case MESSAGE_QUOTA_SCAN: return reply ? "8" LAYOUT_ACCOUNT : "844";
     case MESSAGE_QUOTA_ACCOUNT: return reply ? "2zzzzzz" LAYOUT_ACCOUNT : "s1128";
+    case MESSAGE_WATCH: return reply ? "88s1111448888888" : "841128";
     default: return NULL;
     }
 }
@@ -350,6 +351,12 @@ status message_entry_status(unsigned type, const void *entry) {
         clean = e->flags == 0 && e->amount_fen == 0;
         break;
     }
+    case MESSAGE_WATCH: {
+        const wire_watch *e = entry;
+        bool stops = e->mode == WIRE_WATCH_STOP;
+        clean = e->mode <= WIRE_WATCH_STOP && e->flags == 0 && e->zero == 0 && !(stops && (e->after | e->max) != 0);
+        break;
+    }
     case MESSAGE_QUOTA_CHECK: clean = ((const wire_quota *)entry)->flags == 0; break;
     case MESSAGE_QUOTA_OPERATE: clean = operation_is_clean(entry); break;
     default: break;
@@ -360,7 +367,7 @@ status message_entry_status(unsigned type, const void *entry) {
 /* ------------------------------------------------------------------ replies */
 
 bool message_is_walk(unsigned type) {
-    return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN || type == MESSAGE_LIST;
+    return type == MESSAGE_SCAN || type == MESSAGE_QUOTA_SCAN || type == MESSAGE_LIST || type == MESSAGE_WATCH;
 }
 bool message_has_documents(unsigned type) {
     return type == MESSAGE_EXPLAIN || type == MESSAGE_SCORECARD || type == MESSAGE_DOSSIER;

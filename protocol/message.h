@@ -402,7 +402,7 @@ status message_check_request(const frame_view *frame, uint32_t max_entries) MUST
  * and zeros in what the kind does not use. */
 status message_entry_status(unsigned type, const void *entry);
 
-/* Its reply has as many entries as there are, not as many as were asked about: SCAN, QUOTA_SCAN, LIST. */
+/* Its reply has as many entries as there are, not as many as were asked about: SCAN, QUOTA_SCAN, LIST, WATCH. */
 bool message_is_walk(unsigned type);
 /* Its reply is a document an entry: EXPLAIN, SCORECARD, DOSSIER. */
 bool message_has_documents(unsigned type);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "protocol/message.h"
 #include "server/command.h"
+#include "server/watch.h"
 #include "server/worker.h"
 
 #include <pthread.h>
@@ -187,6 +188,7 @@ void commit_get_snapshot(committer *c, commit_snapshot *out) {
 static void publish(committer *c) {
     txn_publish(c->txn, journal_sequence(c->server->journal));
     upkeep_published(c);
+    watch_publish(c->server);
 }
 
 static void abandon(committer *c) {
@@ -436,6 +438,20 @@ status commit_migrate(server *s) {
     return STATUS_OK;
 }
 
+status commit_acknowledge(server *s, const uint64_t *numbers, size_t count, bool *known) {
+    committer *c = s->committer;
+    int64_t now_ms;
+    status result = begin_own(c, &now_ms);
+    if (result != STATUS_OK) return result;
+    for (size_t i = 0; i < count && result == STATUS_OK; i++) {
+        result = txn_acknowledge(c->txn, numbers[i]);
+        known[i] = result == STATUS_OK;
+        if (known[i]) watch_leaving(s, numbers[i]);
+        if (result == STATUS_UNKNOWN_ALERT) result = STATUS_OK;
+    }
+    return end_own(c, now_ms, result);
+}
+
 /* Between groups. A failure is storage in trouble, with no group of unknown fate. */
 void commit_cut_history(committer *c) {
     server *s = c->server;
@@ -480,12 +496,14 @@ static committer *committer_new(server *s) {
 }
 
 status commit_init(server *s) {
+    if (watch_init(s) != STATUS_OK) return STATUS_NO_MEMORY;
     s->committer = committer_new(s);
     return s->committer != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 status commit_start(server *s) {
     take_snapshot(s->committer);
+    watch_publish(s);
     return pthread_create(&s->committer->thread, NULL, commit_main, s->committer) == 0 ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
@@ -500,6 +518,7 @@ void commit_stop(server *s) {
 
 void commit_deinit(server *s) {
     committer *c = s->committer;
+    watch_deinit(s);
     if (c == NULL) return;
     if (c->undecided) abandon(c);
     upkeep_deinit(c);

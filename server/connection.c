@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/watch.h"
 #include "server/worker.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ void connection_kill(connection *c) {
     if (c->dead) return;
     worker *w = c->worker;
     c->dead = true;
+    watch_forget(c);
     event_free(c->readable);
     event_free(c->writable);
     close(c->fd);
@@ -272,6 +274,7 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
 /* The end of every turn on a connection: nothing of c may be touched after it. */
 static void finish_turn(connection *c) {
     connection_flush(c);
+    watch_push(c);
     bool over = c->closing || (c->ended && c->in_flight == 0);
     if (over && c->out.size == 0) {
         connection_kill(c);
@@ -292,6 +295,8 @@ void connection_resume(connection *c) {
     if (!c->closing) take_kept(c);
     finish_turn(c);
 }
+
+void connection_push(connection *c) { finish_turn(c); }
 
 void connection_close_after_output(connection *c) {
     c->closing = true;

@@ -48,6 +48,15 @@ typedef struct lookup_batch {
     pending_frame frames[FRAMES_PENDING];
 } lookup_batch;
 
+/* What a connection that follows alerts was sent (server/watch.h). */
+typedef struct follower {
+    connection *next, *prev; /* of the same worker */
+    uint64_t request_id;
+    uint64_t after; /* everything up to this number was sent */
+    uint32_t max;   /* alerts of one frame */
+    bool follows;
+} follower;
+
 struct worker {
     server *server;
     unsigned index;
@@ -56,6 +65,8 @@ struct worker {
     struct event *accept_event, *accept_retry, *tick, *mail;
     int listener, mail_fd;
     connection *connections;      /* doubly linked */
+    connection *followers;        /* those of them that follow alerts */
+    atomic_uint follower_count;   /* of them; this thread writes */
     bool draining, accept_paused; /* paused: until the next connection is accepted, told once */
     uint64_t drain_until_ns;
 
@@ -73,7 +84,7 @@ struct worker {
     /* from other threads */
     pthread_mutex_t mail_mutex;
     write_request *mail_first, *mail_last;
-    atomic_bool drain_wanted;
+    atomic_bool drain_wanted, alerts_wanted;
 
     metrics metrics;
 };
@@ -89,6 +100,7 @@ struct connection {
     uint32_t in_flight; /* write requests with the commit thread */
     size_t promised;    /* bytes of their replies */
     uploads uploads;    /* drafts of policy sets */
+    follower follower;  /* of alerts */
     uint64_t opened_ns; /* when it was accepted */
     uint64_t last_ns;   /* of the last bytes from the client */
     uint64_t taken_ns;  /* while waiting to write: when the client last took something */
@@ -114,6 +126,8 @@ void connection_flush(connection *c);
 /* After in_flight went down or output went out: looks at kept input, reads again. */
 void connection_resume(connection *c);
 void connection_close_after_output(connection *c);
+/* Alerts may be there for it: see watch_push. It may be gone afterwards. */
+void connection_push(connection *c);
 
 /* Answers an error frame into w->output and counts it. */
 void connection_error(connection *c, unsigned type, uint64_t request_id, status why, const char *text);

@@ -19,6 +19,7 @@
     X(connections_refused) /* over the limit */                                                                        \
     X(connections_closed)                                                                                              \
     X(overloaded) /* writes refused because the queue was full */                                                      \
+    X(alerts)     /* sent to those who follow them */                                                                  \
     X(stalls)     /* times reading stopped because a client did not take its replies */
 
 typedef struct metrics {

@@ -23,13 +23,15 @@
 typedef struct committer committer;
 typedef struct worker worker;
 typedef struct jobs jobs;
+typedef struct watch_board watch_board;
 
 typedef struct server {
     config config;
     engine *engine;
     journal *journal;
     committer *committer;
-    jobs *jobs; /* commands */
+    jobs *jobs;         /* commands */
+    watch_board *watch; /* open alerts, for those who watch */
     worker **workers;
     unsigned worker_count;
     uint64_t started_ns; /* monotonic */

@@ -24,5 +24,7 @@ tally *worker_tally(const worker *w);
 unsigned worker_shadow_generation(const worker *w);
 /* Any thread: a chain of answered writes for this worker's connections. */
 void worker_deliver(worker *w, write_request *first, write_request *last);
+/* Any thread: there are new alerts on the board (server/watch.h). Wakes the worker if it has followers. */
+void worker_alert(worker *w);
 
 #endif

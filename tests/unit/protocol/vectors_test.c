@@ -225,6 +225,14 @@ static const field list_reply[] = {L(cursor), L(subject),  L(division),
                                    L(form),   L(text),     AS("subject_name", wire_list_reply, name),
                                    {0}};
 
+static const field watch[] = {
+    F(wire_watch, after), F(wire_watch, max), F(wire_watch, purpose), F(wire_watch, mode), {0}};
+#define W(member) F(wire_alert, member)
+static const field alert[] = {W(number),        W(at_ms),      W(subject),         W(program),
+                              W(kind),          W(level),      W(instrument_kind), W(account_version),
+                              W(usage_percent), W(limit_fen),  W(used_fen),        W(required_fen),
+                              W(lodged_fen),    W(instrument), W(due_ms),          {0}};
+
 static bool is_account(const field *fields) { return fields == account || fields == account_reply; }
 
 static const field *fields_of(unsigned type, bool reply) {
@@ -239,6 +247,7 @@ static const field *fields_of(unsigned type, bool reply) {
     case MESSAGE_REPORT: return reply ? report_reply : report;
     case MESSAGE_DOSSIER: return reply ? NULL : dossier;
     case MESSAGE_LIST: return reply ? list_reply : list;
+    case MESSAGE_WATCH: return reply ? alert : watch;
     case MESSAGE_QUOTA_SHOW: return reply ? quota_show : quota;
     case MESSAGE_QUOTA_CHECK: return reply ? quota_check : quota;
     case MESSAGE_QUOTA_OPERATE: return reply ? operation_reply : operation;
