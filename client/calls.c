@@ -64,17 +64,44 @@ static bool call_part(xinyi *x, unsigned type, const encoder *e, size_t at, size
     return true;
 }
 
+/* How many entries from `at` on make a frame: `part` of them, fewer where that would cut a chain in two, up to `most`
+ * where a chain is longer; 0 if it is longer than that. */
+static size_t frame_of(const encoder *e, size_t at, size_t count, size_t part, size_t most) {
+    size_t n = count - at < part ? count - at : part;
+    if (e->joined == NULL || at + n == count) return n;
+    size_t cut = n;
+    while (cut > 0 && e->joined(e, at + cut - 1)) cut--;
+    if (cut > 0) return cut;
+    while (at + n < count && e->joined(e, at + n - 1)) n++;
+    return n <= most ? n : 0;
+}
+
+/* Nothing of a call is sent if a part of it cannot be. */
+static int check_chains(xinyi *x, const encoder *e, size_t count, size_t part, size_t most) {
+    if (e->joined == NULL) return 0;
+    for (size_t at = 0, n; at < count; at += n) {
+        n = frame_of(e, at, count, part, most);
+        if (n == 0)
+            return client_fail(x, STATUS_TOO_LARGE, "a chain of linked operations must fit one frame of %zu entries",
+                               most);
+    }
+    return 0;
+}
+
 int client_call_many(xinyi *x, unsigned type, const encoder *e, size_t count, void *out, size_t stride,
                      void (*convert)(const uint8_t *, void *)) {
     int result = client_begin_call(x, e->a, e->b);
     call c = {.stride = stride, .convert = convert, .has_status = true};
     const message_info *info = message_find(type);
-    size_t part = CALL_BYTES / info->request_entry, at = 0, room = (x->max_frame - FRAME_HEADER) / info->reply_entry;
-    if (part > x->max_entries) part = x->max_entries;
-    if (part > info->max_entries) part = info->max_entries;
-    if (part > room) part = room; /* the answer has to fit as well */
+    size_t longer = info->request_entry > info->reply_entry ? info->request_entry : info->reply_entry;
+    size_t part = CALL_BYTES / info->request_entry, at = 0;
+    size_t most = (x->max_frame - FRAME_HEADER) / longer; /* the answer has to fit as well */
+    if (most > x->max_entries) most = x->max_entries;
+    if (most > info->max_entries) most = info->max_entries;
+    if (part > most) part = most;
+    if (result == 0) result = check_chains(x, e, count, part, most);
     while (result == 0 && x->broken == 0 && c.status == 0 && at < count) {
-        size_t n = count - at < part ? count - at : part;
+        size_t n = frame_of(e, at, count, part, most);
         if (!call_part(x, type, e, at, n, &c, (uint8_t *)out + at * stride)) break;
         at += n;
     }
@@ -99,49 +126,50 @@ static void encode_one_put(const encoder *e, size_t i, uint8_t *to) { encode_put
 static void encode_one_operation(const encoder *e, size_t i, uint8_t *to) {
     encode_operation(&ENTRIES(xinyi_operation), to);
 }
+static bool operation_is_linked(const encoder *e, size_t i) { return ENTRIES(xinyi_operation).linked != 0; }
 static void encode_one_id(const encoder *e, size_t i, uint8_t *to) { memcpy(to, &ENTRIES(xinyi_operation_id), 16); }
 
 int xinyi_decide(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
                  xinyi_decision *out) {
-    encoder e = {encode_one_decide, subjects, scenario, purpose};
+    encoder e = {encode_one_decide, subjects, scenario, purpose, NULL};
     return client_call_many(x, MESSAGE_DECIDE, &e, count, out, sizeof *out, decode_decision);
 }
 
 int xinyi_get(xinyi *x, unsigned purpose, const xinyi_subject *subjects, size_t count, xinyi_profile_reply *out) {
-    encoder e = {encode_one_get, subjects, 0, purpose};
+    encoder e = {encode_one_get, subjects, 0, purpose, NULL};
     return client_call_many(x, MESSAGE_GET, &e, count, out, sizeof *out, decode_profile_reply);
 }
 
 int xinyi_put(xinyi *x, const xinyi_put_entry *entries, size_t count, xinyi_put_reply *out) {
-    encoder e = {encode_one_put, entries, 0, 0};
+    encoder e = {encode_one_put, entries, 0, 0, NULL};
     return client_call_many(x, MESSAGE_PUT, &e, count, out, sizeof *out, decode_put_reply);
 }
 
 int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
                      xinyi_quota *out) {
-    encoder e = {encode_one_show, subjects, program, purpose};
+    encoder e = {encode_one_show, subjects, program, purpose, NULL};
     return client_call_many(x, MESSAGE_QUOTA_SHOW, &e, count, out, sizeof *out, decode_quota_show);
 }
 
 int xinyi_accounts(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects, size_t count,
                    xinyi_account_reply *out) {
-    encoder e = {encode_one_show, subjects, program, purpose};
+    encoder e = {encode_one_show, subjects, program, purpose, NULL};
     return client_call_many(x, MESSAGE_QUOTA_ACCOUNT, &e, count, out, sizeof *out, decode_account_reply);
 }
 
 int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
                       xinyi_quota_answer *out) {
-    encoder e = {encode_one_check, asks, program, purpose};
+    encoder e = {encode_one_check, asks, program, purpose, NULL};
     return client_call_many(x, MESSAGE_QUOTA_CHECK, &e, count, out, sizeof *out, decode_quota_answer);
 }
 
 int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out) {
-    encoder e = {encode_one_operation, operations, 0, 0};
+    encoder e = {encode_one_operation, operations, 0, 0, operation_is_linked};
     return client_call_many(x, MESSAGE_QUOTA_OPERATE, &e, count, out, sizeof *out, decode_operation_reply);
 }
 
 int xinyi_outcome(xinyi *x, const xinyi_operation_id *ids, size_t count, xinyi_outcome_reply *out) {
-    encoder e = {encode_one_id, ids, 0, 0};
+    encoder e = {encode_one_id, ids, 0, 0, NULL};
     return client_call_many(x, MESSAGE_QUOTA_OUTCOME, &e, count, out, sizeof *out, decode_outcome);
 }
 
@@ -155,7 +183,7 @@ static void encode_walk(const encoder *e, size_t i, uint8_t *to) {
 int client_call_walk(xinyi *x, unsigned type, const void *request, uint32_t room, uint64_t *cursor, void *out,
                      size_t stride, size_t *count, void (*convert)(const uint8_t *, void *)) {
     call c = {.stride = stride, .convert = convert, .cursor = *cursor, .room = room};
-    encoder e = {encode_walk, request, message_find(type)->request_entry, 0};
+    encoder e = {encode_walk, request, message_find(type)->request_entry, 0, NULL};
     if (call_part(x, type, &e, 0, 1, &c, out)) client_wait(x, 0, 0);
     int result = c.status != 0 ? c.status : x->broken;
     if (result != 0) return result;
@@ -253,6 +281,27 @@ int xinyi_explain(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_sub
 
 const char *xinyi_status_text(int code) { return status_text((unsigned)code); }
 const char *xinyi_status_name(int code) { return status_name((unsigned)code); }
+
+int xinyi_violation_status(unsigned bit) {
+#define X(name, number, code) [number] = (code),
+    static const uint8_t codes[] = {XINYI_VIOLATIONS(X)};
+#undef X
+#define X(name, number, code) static_assert((code) == STATUS_##name, "a violation has the status of its name");
+    XINYI_VIOLATIONS(X)
+#undef X
+    static_assert(sizeof codes == XINYI_VIOLATION_BITS, "a bit each");
+    return bit < sizeof codes ? codes[bit] : 0;
+}
+
+const char *xinyi_violation_name(unsigned bit) {
+    int code = xinyi_violation_status(bit);
+    return code != 0 ? xinyi_status_name(code) : "unknown_violation";
+}
+
+const char *xinyi_violation_text(unsigned bit) {
+    int code = xinyi_violation_status(bit);
+    return code != 0 ? xinyi_status_text(code) : "a reason that this program does not know";
+}
 
 int xinyi_subject_parse(const char *text, xinyi_subject *out) {
     subject_id id;

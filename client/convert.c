@@ -38,6 +38,7 @@ ANSWER(used_fen);
 ANSWER(available_fen);
 ANSWER(policy_version);
 ANSWER(account_version);
+ANSWER(violations);
 #define QUOTA(member) SAME(xinyi_quota, wire_quota_show, member)
 SAME_SIZE(xinyi_quota, wire_quota_show);
 QUOTA(status);
@@ -79,6 +80,8 @@ OPERATION(limit_fen);
 OPERATION(used_fen);
 OPERATION(available_fen);
 OPERATION(expires_ms);
+OPERATION(committed_fen);
+OPERATION(violations);
 
 #define REPORT(member) SAME(xinyi_report_reply, wire_report_reply, member)
 SAME_SIZE(xinyi_report_reply, wire_report_reply);
@@ -179,8 +182,11 @@ void decode_scan(const uint8_t *wire, void *out) { profile_from_wire(wire + 8, o
 /* ------------------------------------------------------------------ quota */
 
 void encode_operation(const xinyi_operation *o, uint8_t *to) {
-    wire_operation w = {
-        .program = o->program, .kind = o->kind, .instrument_kind = o->instrument_kind, .amount_fen = o->amount_fen};
+    wire_operation w = {.program = o->program,
+                        .kind = o->kind,
+                        .instrument_kind = o->instrument_kind,
+                        .flags = o->linked != 0 ? WIRE_LINKED : 0,
+                        .amount_fen = o->amount_fen};
     memcpy(w.id, o->id.bytes, sizeof w.id);
     memcpy(&w.subject, &o->subject, sizeof w.subject);
     switch (o->kind) {
@@ -188,6 +194,7 @@ void encode_operation(const xinyi_operation *o, uint8_t *to) {
     case XINYI_COMMIT:
     case XINYI_RELEASE: memcpy(w.target, o->target.bytes, sizeof w.target); break;
     case XINYI_PLEDGE:
+    case XINYI_AMEND:
         w.a = o->from_hour;
         w.b = o->to_hour;
         memcpy(w.target, &o->instrument, sizeof o->instrument);
@@ -198,14 +205,18 @@ void encode_operation(const xinyi_operation *o, uint8_t *to) {
         memcpy(w.target, &o->wholesale_2m_mwh, 8);
         memcpy(w.target + 8, &o->retail_2m_mwh, 8);
         break;
+    case XINYI_FREEZE: memcpy(w.target, o->reference, strnlen(o->reference, sizeof w.target)); break;
     default: break;
     }
     memcpy(to, &w, sizeof w);
 }
 
 static void operation_from_wire(const wire_operation *w, xinyi_operation *o) {
-    *o = (xinyi_operation){
-        .program = w->program, .kind = w->kind, .instrument_kind = w->instrument_kind, .amount_fen = w->amount_fen};
+    *o = (xinyi_operation){.program = w->program,
+                           .kind = w->kind,
+                           .instrument_kind = w->instrument_kind,
+                           .linked = (w->flags & WIRE_LINKED) != 0,
+                           .amount_fen = w->amount_fen};
     memcpy(o->id.bytes, w->id, sizeof w->id);
     memcpy(&o->subject, &w->subject, sizeof o->subject);
     switch (w->kind) {
@@ -213,6 +224,7 @@ static void operation_from_wire(const wire_operation *w, xinyi_operation *o) {
     case XINYI_COMMIT:
     case XINYI_RELEASE: memcpy(o->target.bytes, w->target, sizeof w->target); break;
     case XINYI_PLEDGE:
+    case XINYI_AMEND:
         o->from_hour = w->a;
         o->to_hour = w->b;
         memcpy(&o->instrument, w->target, sizeof o->instrument);
@@ -223,6 +235,7 @@ static void operation_from_wire(const wire_operation *w, xinyi_operation *o) {
         memcpy(&o->wholesale_2m_mwh, w->target, 8);
         memcpy(&o->retail_2m_mwh, w->target + 8, 8);
         break;
+    case XINYI_FREEZE: memcpy(o->reference, w->target, sizeof w->target); break;
     default: break;
     }
 }
@@ -260,7 +273,10 @@ void decode_outcome(const uint8_t *wire, void *out) {
     xinyi_outcome_reply *o = out;
     *o = (xinyi_outcome_reply){.status = w.status, .state = w.state, .at_ms = w.at_ms};
     operation_from_wire(&w.request, &o->request);
-    memcpy(&o->reply, &w.reply, sizeof o->reply);
+    static_assert(offsetof(xinyi_operation_reply, committed_fen) == sizeof w.reply, "the rest of a reply is behind it");
+    memcpy(&o->reply, &w.reply, sizeof w.reply);
+    o->reply.committed_fen = w.committed_fen;
+    o->reply.violations = w.violations;
 }
 
 void decode_account(const uint8_t *wire, void *out) {
@@ -278,7 +294,11 @@ void decode_account(const uint8_t *wire, void *out) {
                          .forecast_12m_mwh = w.forecast_12m_mwh,
                          .opened_ms = w.opened_ms,
                          .open_reservations = w.open_reservations,
-                         .instrument_count = w.instrument_count};
+                         .instrument_count = w.instrument_count,
+                         .flags = w.account_flags,
+                         .warned = w.warned,
+                         .topup_day = w.topup_day};
+    memcpy(a->freeze_reference, w.freeze_reference, sizeof w.freeze_reference);
     memcpy(&a->subject, &w.key, sizeof a->subject);
     a->subject.bytes[0] &= 0x0F;
     for (unsigned i = 0; i < LIMIT_INSTRUMENTS; i++)

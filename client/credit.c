@@ -12,7 +12,7 @@ static void encode_one_report(const encoder *e, size_t i, uint8_t *to) {
 }
 
 int xinyi_report(xinyi *x, const xinyi_report_entry *entries, size_t count, xinyi_report_reply *out) {
-    encoder e = {encode_one_report, entries, 0, 0};
+    encoder e = {encode_one_report, entries, 0, 0, NULL};
     return client_call_many(x, MESSAGE_REPORT, &e, count, out, sizeof *out, decode_report_reply);
 }
 
@@ -94,7 +94,7 @@ static void decode_receipt(const uint8_t *wire, void *out) {
 
 int xinyi_receipts(xinyi *x, unsigned scenario, unsigned purpose, const xinyi_subject *subjects, size_t count,
                    xinyi_receipt *out) {
-    encoder e = {encode_one_receipt, subjects, scenario, purpose};
+    encoder e = {encode_one_receipt, subjects, scenario, purpose, NULL};
     return client_call_many(x, MESSAGE_RECEIPT, &e, count, out, sizeof *out, decode_receipt);
 }
 

@@ -119,6 +119,7 @@ typedef struct encoder {
     void (*encode)(const struct encoder *e, size_t i, uint8_t *to);
     const void *entries;
     unsigned a, b;
+    bool (*joined)(const struct encoder *e, size_t i); /* entry i must share a frame with the next; NULL: none must */
 } encoder;
 /* A connection that may be asked: alive, not within a callback, and with nothing else on its way. */
 int client_begin_call(xinyi *x, unsigned a, unsigned b);

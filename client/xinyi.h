@@ -82,6 +82,9 @@ enum {
     XINYI_LIMIT_EXCEEDED = 142,
     XINYI_UNKNOWN_OPERATION = 145,
     XINYI_OPERATION_REUSED = 146,
+    XINYI_FROZEN = 181,
+    XINYI_LINKED_FAILED = 182,
+    XINYI_LINKED_OPEN = 183,
     XINYI_OUTCOME_UNKNOWN = 200,
     XINYI_NO_MEMORY = 220,
     XINYI_NO_CONNECTION = 227,
@@ -293,7 +296,8 @@ enum {
     XINYI_QUOTA_EXEMPT = 2,
     XINYI_QUOTA_SUSPENDED = 4,
     XINYI_QUOTA_RATED = 8,
-    XINYI_QUOTA_SHORT = 16
+    XINYI_QUOTA_SHORT = 16,
+    XINYI_QUOTA_FROZEN = 32
 };
 
 typedef struct xinyi_quota {
@@ -310,6 +314,33 @@ typedef struct xinyi_quota {
 XINYI_API int xinyi_quota_show(xinyi *x, unsigned program, unsigned purpose, const xinyi_subject *subjects,
                                size_t count, xinyi_quota *out);
 
+/*  X(NAME, bit, status) — reasons against new exposure, in the order in which they are checked: the first that applies
+ *  is the status of an answer, and all that apply are its violations, a bit each. */
+#define XINYI_VIOLATIONS(X)                                                                                            \
+    X(UNKNOWN_SUBJECT, 0, 121)                                                                                         \
+    X(UNKNOWN_PROGRAM, 1, 141)                                                                                         \
+    X(NOT_EFFECTIVE, 2, 126)                                                                                           \
+    X(BAD_TTL, 3, 159)                                                                                                 \
+    X(NOT_COVERED, 4, 157)                                                                                             \
+    X(SUSPENDED, 5, 143)                                                                                               \
+    X(NO_ACCOUNT, 6, 140)                                                                                              \
+    X(FROZEN, 7, 181)                                                                                                  \
+    X(UNRATED, 8, 144)                                                                                                 \
+    X(SHORTFALL, 9, 156)                                                                                               \
+    X(LIMIT_EXCEEDED, 10, 142)                                                                                         \
+    X(AMOUNT_OVERFLOW, 11, 152)
+enum {
+#define XINYI_VIOLATES(name, bit, status) XINYI_VIOLATES_##name = 1 << (bit),
+    XINYI_VIOLATIONS(XINYI_VIOLATES)
+#undef XINYI_VIOLATES
+        XINYI_VIOLATION_BITS = 12
+};
+/* By the number of a bit, 0 to 15: "limit_exceeded"; "the amount is more than the available quota"; 142. Of a bit that
+ * this library does not know: "unknown_violation", a text that says so, and 0. */
+XINYI_API const char *xinyi_violation_name(unsigned bit);
+XINYI_API const char *xinyi_violation_text(unsigned bit);
+XINYI_API int xinyi_violation_status(unsigned bit);
+
 typedef struct xinyi_quota_ask {
     xinyi_subject subject;
     int64_t amount_fen;
@@ -320,6 +351,7 @@ typedef struct xinyi_quota_answer {
     uint32_t usage_percent;
     int64_t required_fen, limit_fen, used_fen, available_fen;
     uint32_t policy_version, account_version;
+    uint16_t violations, reserved[3]; /* every reason against it, XINYI_VIOLATES_* */
 } xinyi_quota_answer;
 XINYI_API int xinyi_quota_check(xinyi *x, unsigned program, unsigned purpose, const xinyi_quota_ask *asks, size_t count,
                                 xinyi_quota_answer *out);
@@ -332,6 +364,9 @@ enum {
     XINYI_PLEDGE = 5,
     XINYI_WITHDRAW = 6,
     XINYI_ENERGY = 7,
+    XINYI_AMEND = 8,
+    XINYI_FREEZE = 9,
+    XINYI_UNFREEZE = 10,
 };
 enum { XINYI_DEPOSIT = 1, XINYI_BOND = 2, XINYI_GROUP_GUARANTEE = 3 };
 
@@ -340,14 +375,17 @@ typedef struct xinyi_operation {
     xinyi_subject subject;
     uint8_t program;
     uint8_t kind;
-    uint16_t instrument_kind;
-    int64_t amount_fen;                      /* energy: energy_12m in MWh */
+    uint8_t instrument_kind;                 /* pledge */
+    uint8_t linked;                          /* not 0: chained to the operation behind it */
+    int64_t amount_fen;                      /* energy: energy_12m in MWh. Amend: 0 as it is */
     xinyi_operation_id target;               /* commit, release: the reservation's id */
-    uint64_t instrument;                     /* pledge, withdraw */
+    uint64_t instrument;                     /* pledge, withdraw, amend */
     int64_t wholesale_2m_mwh, retail_2m_mwh; /* energy */
     uint32_t forecast_12m_gwh;               /* energy */
     uint32_t ttl_ms;                         /* reserve; 0: the policy's */
-    uint32_t from_hour, to_hour;             /* pledge: hours since the epoch; from 0: now; to UINT32_MAX: no end */
+    uint32_t from_hour, to_hour;             /* pledge: hours since the epoch; from 0: now; to UINT32_MAX: no end.
+                                                Amend: 0 as they are */
+    char reference[17];                      /* freeze: its document, up to 16 bytes of UTF-8, or "" */
 } xinyi_operation;
 
 typedef struct xinyi_operation_reply {
@@ -355,8 +393,12 @@ typedef struct xinyi_operation_reply {
     uint8_t warning, flags;
     uint32_t account_version;
     int64_t amount_fen, limit_fen, used_fen, available_fen, expires_ms;
+    int64_t committed_fen;            /* of used; the rest is reserved */
+    uint16_t violations, reserved[3]; /* reserve: every reason against it, XINYI_VIOLATES_* */
 } xinyi_operation_reply;
-/* Durable when it returns. Executed in order. */
+/* Durable when it returns. Executed in order. Operations that are `linked` make a chain, ended by the first one that is
+ * not: all of a chain are executed or none. The one that was refused has the reason, the others XINYI_LINKED_FAILED. A
+ * chain must fit one frame (xinyi_max_entries), else nothing is sent: too_large. */
 XINYI_API int xinyi_operate(xinyi *x, const xinyi_operation *operations, size_t count, xinyi_operation_reply *out);
 
 typedef struct xinyi_outcome_reply {
@@ -374,6 +416,7 @@ typedef struct xinyi_instrument {
     uint32_t from_hour, to_hour;
     uint8_t kind;
 } xinyi_instrument;
+enum { XINYI_ACCOUNT_FROZEN = 1, XINYI_ACCOUNT_TOPUP_OVERDUE = 2 };
 typedef struct xinyi_account {
     xinyi_subject subject;
     uint8_t program;
@@ -381,6 +424,10 @@ typedef struct xinyi_account {
     int64_t reserved_fen, committed_fen, settled_fen, energy_12m_mwh, wholesale_2m_mwh, retail_2m_mwh, forecast_12m_mwh,
         opened_ms;
     uint32_t open_reservations, instrument_count;
+    uint8_t flags;             /* XINYI_ACCOUNT_* */
+    uint8_t warned;            /* the highest warning level that an alert was raised for and that lasts */
+    uint16_t topup_day;        /* the last day to top up the guarantee; 0: nothing is asked for */
+    char freeze_reference[17]; /* of a frozen account, or "" */
     xinyi_instrument instruments[8];
 } xinyi_account;
 typedef struct xinyi_account_reply {

@@ -191,6 +191,7 @@ void policy_get_info(const policy_set *set, size_t index, policy_info *out) {
     const policy_guarantee *g = p->guarantee;
     *out = (policy_info){.scenario = p->scenario,
                          .program = g ? g->program : 0,
+                         .program_name = g ? g->name : NULL,
                          .purpose = p->purpose,
                          .id = p->id,
                          .scenario_name = p->scenario_name,

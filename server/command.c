@@ -209,6 +209,7 @@ static const struct {
     {"job", command_job, {"job", "scenario", "by", NULL}},
     {"job_cancel", command_job_cancel, {"job", NULL}},
     {"jobs", command_jobs, {NULL}},
+    {"quota_history", command_quota_history, {"subject", "program", "before", "max", NULL}},
     {"alerts", command_alerts, {"after", "max", NULL}},
     {"alert_ack", command_alert_ack, {"numbers", NULL}},
 };

@@ -95,6 +95,8 @@ status command_impact_start(command_run *r);
 status command_job(command_run *r);
 status command_job_cancel(command_run *r);
 status command_jobs(command_run *r);
+/* command_ledger.c */
+status command_quota_history(command_run *r);
 /* command_alerts.c */
 status command_alerts(command_run *r);
 status command_alert_ack(command_run *r);

@@ -167,12 +167,13 @@ char *document_policies(const policy_set *set) {
             json_array_append_new(benefits, json_pack("{s:i, s:s, s:s}", "code", (int)info.benefits[b].code, "id",
                                                       info.benefits[b].id, "title", info.benefits[b].title));
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:I, s:I, s:I}", "id", info.id,
-                            "scenario", info.scenario_name, "code", (int)info.scenario, "purpose",
-                            purpose_name(info.purpose), "title", info.title, "authority", info.authority, "legal_basis",
-                            info.legal_basis, "from", document_hour(info.from_hour), "to", document_hour(info.to_hour),
-                            "program", (int)info.program, "benefits", benefits, "tables", (json_int_t)info.tables,
-                            "rows", (json_int_t)info.rows, "examples", (json_int_t)info.examples));
+            list,
+            json_pack("{s:s, s:s, s:i, s:s?, s:s, s:s, s:s, s:o, s:o, s:i, s:s?, s:o, s:I, s:I, s:I}", "id", info.id,
+                      "scenario", info.scenario_name, "code", (int)info.scenario, "purpose", purpose_name(info.purpose),
+                      "title", info.title, "authority", info.authority, "legal_basis", info.legal_basis, "from",
+                      document_hour(info.from_hour), "to", document_hour(info.to_hour), "program", (int)info.program,
+                      "program_name", info.program_name, "benefits", benefits, "tables", (json_int_t)info.tables,
+                      "rows", (json_int_t)info.rows, "examples", (json_int_t)info.examples));
     }
     return document_dump(json_pack("{s:I, s:s, s:o}", "version", (json_int_t)policy_version(set), "hash",
                                    policy_hash(set), "policies", list));

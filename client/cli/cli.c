@@ -159,9 +159,3 @@ int cli_purpose(const cli *c, const char *text, unsigned usual, unsigned *out) {
     return cli_usage(c, "unknown purpose '%s'%s%s there are" CLI_PURPOSES, text, suggest_text(&s, near),
                      s.best == NULL ? ";" : "");
 }
-
-int cli_program(const cli *c, const char *text, unsigned *out) {
-    *out = XINYI_PROGRAM_POWER;
-    if (text == NULL || strcmp(text, "power") == 0) return 0;
-    return cli_usage(c, "unknown guarantee program '%s'; there is: power", text);
-}

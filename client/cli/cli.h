@@ -70,7 +70,5 @@ const char *cli_subject_text(const xinyi_subject *subject, char buffer[SUBJECT_T
 #define CLI_PURPOSES PURPOSE_TABLE(CLI_PURPOSE_NAME)
 /* Purpose by name; `text` NULL gives `usual`. */
 int cli_purpose(const cli *c, const char *text, unsigned usual, unsigned *out);
-/* Guarantee program by name; NULL gives power. */
-int cli_program(const cli *c, const char *text, unsigned *out);
 
 #endif

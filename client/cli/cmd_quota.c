@@ -1,13 +1,13 @@
-/* quota: dispatch to its subcommands, and those that only read: show, check, outcome. */
+/* quota: dispatch to its subcommands, and the small ones that only read: check, outcome. */
 #include "client/cli/cmd_quota.h"
 
-#include "base/clock.h"
 #include "base/limits.h"
 #include "base/purpose.h"
 #include "base/status.h"
 #include "client/cli/command.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/programs.h"
 #include "client/cli/quota_view.h"
 #include "client/cli/suggest.h"
 
@@ -24,8 +24,12 @@ const char help_quota[] =
     "       xinyi quota settle ID --amount YUAN\n"
     "       xinyi quota pledge ID --instrument N --kind deposit|bond|group_guarantee --amount YUAN [--from DATE] [--to "
     "DATE]\n"
+    "       xinyi quota amend ID --instrument N [--amount YUAN] [--from DATE] [--to DATE]\n"
     "       xinyi quota withdraw ID --instrument N\n"
     "       xinyi quota energy ID [--energy-12m MWH] [--wholesale-2m MWH] [--retail-2m MWH] [--forecast-12m GWH]\n"
+    "       xinyi quota freeze ID [--reference TEXT]        xinyi quota unfreeze ID\n"
+    "       xinyi quota history ID [--max N] [--before VERSION]                 what happened, adding up\n"
+    "       xinyi quota batch FILE|-                                            operations from a file, chains too\n"
     "       xinyi quota outcome OPERATION...                                    what became of an operation\n"
     "\n"
     "  --amount YUAN     1000000, 1,000,000.00, 100万, 1.5亿; or --amount-fen FEN\n"
@@ -48,56 +52,6 @@ int cmd_quota_amount(const cli *c, const char *yuan, const char *fen, bool neede
     return *out > 0 ? 0 : cli_usage(c, "the amount must be more than 0");
 }
 
-/* ------------------------------------------------------------------ show */
-
-static int print_shown(cli *c, const xinyi_subject *subjects, const xinyi_quota *quotas,
-                       const xinyi_account_reply *accounts, size_t n) {
-    char text[SUBJECT_TEXT];
-    size_t failed = 0;
-    uint32_t now_hour = (uint32_t)(clock_wall_ms() / CLOCK_MS_PER_HOUR);
-    for (size_t i = 0; i < n; i++) {
-        cli_subject_text(&subjects[i], text);
-        failed += quotas[i].status != 0;
-        const xinyi_account *a = accounts[i].status == 0 ? &accounts[i].account : NULL;
-        if (c->json) {
-            jout_object(&c->out, NULL);
-            quota_view_show_json(&c->out, text, &quotas[i], a, now_hour);
-            jout_end(&c->out);
-            jout_line(&c->out);
-            continue;
-        }
-        if (i > 0) putchar('\n');
-        if (!quota_view_show_card(c, text, &quotas[i], a, now_hour)) return cli_no_memory(c);
-    }
-    return cli_exit_of_many(n - failed, failed);
-}
-
-static int show(cli *c, int argc, char **argv) {
-    const char *program_text = NULL, *purpose_text = NULL;
-    const option_spec specs[] = {{"program", NULL, &program_text}, {"purpose", NULL, &purpose_text}, OPTION_END};
-    unsigned program, asked_for;
-    xinyi_subject *subjects = NULL;
-    int first, code = option_parse(c, argc, argv, specs, &first);
-    if (code != 0 || (code = cli_program(c, program_text, &program)) != 0 ||
-        (code = cli_purpose(c, purpose_text, PURPOSE_POWER_TRADING, &asked_for)) != 0 ||
-        (code = cli_subjects(c, argc - first, argv + first, &subjects)) != 0)
-        return code;
-    size_t n = (size_t)(argc - first);
-    xinyi_quota *quotas = calloc(n, sizeof *quotas);
-    xinyi_account_reply *accounts = calloc(n, sizeof *accounts);
-    code = quotas == NULL || accounts == NULL ? cli_no_memory(c) : cli_connect(c);
-    if (code == 0) {
-        int result = xinyi_quota_show(c->x, program, asked_for, subjects, n, quotas);
-        if (result == 0) result = xinyi_accounts(c->x, program, asked_for, subjects, n, accounts);
-        if (result == STATUS_UNKNOWN_TYPE) result = 0; /* an older server: without the list of instruments */
-        code = result != 0 ? cli_failed(c, result) : print_shown(c, subjects, quotas, accounts, n);
-    }
-    free(accounts);
-    free(quotas);
-    free(subjects);
-    return code;
-}
-
 /* ------------------------------------------------------------------ check */
 
 static int check(cli *c, int argc, char **argv) {
@@ -113,10 +67,10 @@ static int check(cli *c, int argc, char **argv) {
     int first, code = option_parse(c, argc, argv, specs, &first);
     if (code != 0) return code;
     if (argc - first != 1) return cli_usage(c, "give one subject, such as uscc:91530000MA00TTT099");
-    if ((code = cli_program(c, program_text, &program)) != 0 ||
-        (code = cli_purpose(c, purpose_text, PURPOSE_POWER_TRADING, &asked_for)) != 0 ||
+    if ((code = cli_purpose(c, purpose_text, PURPOSE_POWER_TRADING, &asked_for)) != 0 ||
         (code = cli_subject(c, argv[first], &ask.subject)) != 0 ||
-        (code = cmd_quota_amount(c, yuan, fen, true, &ask.amount_fen)) != 0 || (code = cli_connect(c)) != 0)
+        (code = cmd_quota_amount(c, yuan, fen, true, &ask.amount_fen)) != 0 ||
+        (code = programs_find(c, program_text, &program)) != 0 || (code = cli_connect(c)) != 0)
         return code;
     code = xinyi_quota_check(c->x, program, asked_for, &ask, 1, &answer);
     if (code != 0) return cli_failed(c, code);
@@ -127,8 +81,7 @@ static int check(cli *c, int argc, char **argv) {
         jout_end(&c->out);
         jout_line(&c->out);
     } else {
-        char text[SUBJECT_TEXT];
-        quota_view_check_sentence(c, cli_subject_text(&ask.subject, text), ask.amount_fen, &answer);
+        quota_view_check_sentence(c, &ask.subject, program, ask.amount_fen, &answer);
     }
     return cli_exit_of(answer.status);
 }
@@ -153,11 +106,11 @@ static int print_outcomes(cli *c, const xinyi_operation_id *ids, const xinyi_out
 }
 
 static int outcome(cli *c, int argc, char **argv) {
-    const char *program_text = NULL;
+    const char *program_text = NULL; /* ids are of all programs: only checked */
     const option_spec specs[] = {{"program", NULL, &program_text}, OPTION_END};
     unsigned program;
     int first, code = option_parse(c, argc, argv, specs, &first);
-    if (code != 0 || (code = cli_program(c, program_text, &program)) != 0) return code;
+    if (code != 0 || (code = programs_find(c, program_text, &program)) != 0) return code;
     if (first == argc) return cli_usage(c, "which operation? Give one or more operation ids (32 hex digits)");
     size_t n = (size_t)(argc - first);
     xinyi_operation_id *ids = calloc(n, sizeof *ids);
@@ -169,7 +122,13 @@ static int outcome(cli *c, int argc, char **argv) {
     if (code == 0) code = cli_connect(c);
     if (code == 0) {
         int result = xinyi_outcome(c->x, ids, n, replies);
-        code = result != 0 ? cli_failed(c, result) : print_outcomes(c, ids, replies, n);
+        bool named = true; /* all by names that are known without asking */
+        for (size_t i = 0; i < n && result == 0; i++)
+            named &= replies[i].status != 0 || replies[i].request.program == XINYI_PROGRAM_POWER;
+        if (result != 0)
+            code = cli_failed(c, result);
+        else if (named || (code = programs_learn(c)) == 0)
+            code = print_outcomes(c, ids, replies, n);
     }
     free(ids);
     free(replies);
@@ -183,15 +142,13 @@ static const struct {
     int (*run)(cli *c, int argc, char **argv);
     unsigned kind;
 } actions[] = {
-    {"show", "quota show", show, 0},
-    {"check", "quota check", check, 0},
-    {"reserve", "quota reserve", NULL, XINYI_RESERVE},
-    {"commit", "quota commit", NULL, XINYI_COMMIT},
-    {"release", "quota release", NULL, XINYI_RELEASE},
-    {"settle", "quota settle", NULL, XINYI_SETTLE},
-    {"pledge", "quota pledge", NULL, XINYI_PLEDGE},
-    {"withdraw", "quota withdraw", NULL, XINYI_WITHDRAW},
-    {"energy", "quota energy", NULL, XINYI_ENERGY},
+    {"show", "quota show", cmd_quota_show, 0},          {"check", "quota check", check, 0},
+    {"reserve", "quota reserve", NULL, XINYI_RESERVE},  {"commit", "quota commit", NULL, XINYI_COMMIT},
+    {"release", "quota release", NULL, XINYI_RELEASE},  {"settle", "quota settle", NULL, XINYI_SETTLE},
+    {"pledge", "quota pledge", NULL, XINYI_PLEDGE},     {"withdraw", "quota withdraw", NULL, XINYI_WITHDRAW},
+    {"amend", "quota amend", NULL, XINYI_AMEND},        {"energy", "quota energy", NULL, XINYI_ENERGY},
+    {"freeze", "quota freeze", NULL, XINYI_FREEZE},     {"unfreeze", "quota unfreeze", NULL, XINYI_UNFREEZE},
+    {"history", "quota history", cmd_quota_history, 0}, {"batch", "quota batch", cmd_quota_batch, 0},
     {"outcome", "quota outcome", outcome, 0},
 };
 

@@ -4,10 +4,13 @@
 #include "base/limits.h"
 #include "base/purpose.h"
 #include "base/status.h"
+#include "base/utf8.h"
 #include "client/cli/cmd_quota.h"
 #include "client/cli/columns.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
+#include "client/cli/programs.h"
+#include "client/cli/quota_refusal.h"
 #include "client/cli/quota_view.h"
 #include "client/cli/when.h"
 
@@ -17,7 +20,7 @@
 /* Every option of every kind; which ones a kind takes is said in `specs_of`. */
 typedef struct arguments {
     const char *program, *operation, *yuan, *fen, *ttl, *reservation, *instrument, *kind, *from, *to;
-    const char *energy_12m, *wholesale_2m, *retail_2m, *forecast_12m;
+    const char *energy_12m, *wholesale_2m, *retail_2m, *forecast_12m, *reference;
 } arguments;
 
 #define ALL_SPECS(a)                                                                                                   \
@@ -25,8 +28,8 @@ typedef struct arguments {
         {"amount-fen", NULL, &(a)->fen}, {"ttl", NULL, &(a)->ttl}, {"reservation", NULL, &(a)->reservation},           \
         {"instrument", NULL, &(a)->instrument}, {"kind", NULL, &(a)->kind}, {"from", NULL, &(a)->from},                \
         {"to", NULL, &(a)->to}, {"energy-12m", NULL, &(a)->energy_12m}, {"wholesale-2m", NULL, &(a)->wholesale_2m},    \
-        {"retail-2m", NULL, &(a)->retail_2m}, {                                                                        \
-        "forecast-12m", NULL, &(a)->forecast_12m                                                                       \
+        {"retail-2m", NULL, &(a)->retail_2m}, {"forecast-12m", NULL, &(a)->forecast_12m}, {                            \
+        "reference", NULL, &(a)->reference                                                                             \
     }
 
 static const char *const taken[] = {
@@ -37,6 +40,9 @@ static const char *const taken[] = {
     [XINYI_PLEDGE] = "program operation amount amount-fen instrument kind from to",
     [XINYI_WITHDRAW] = "program operation instrument",
     [XINYI_ENERGY] = "program operation energy-12m wholesale-2m retail-2m forecast-12m",
+    [XINYI_AMEND] = "program operation amount amount-fen instrument from to",
+    [XINYI_FREEZE] = "program operation reference",
+    [XINYI_UNFREEZE] = "program operation",
 };
 
 static bool takes(unsigned kind, const char *name) {
@@ -92,15 +98,41 @@ static int parse_instrument(const cli *c, const arguments *a, xinyi_operation *o
     if (!money_parse_u64(a->instrument, strlen(a->instrument), &op->instrument) || op->instrument == 0)
         return cli_usage(c, "--instrument is a number from 1, not '%s'", a->instrument);
     if (op->kind == XINYI_WITHDRAW) return 0;
-    if (a->kind == NULL) return cli_usage(c, "what kind of instrument? Give --kind deposit, bond or group_guarantee");
-    op->instrument_kind = (uint16_t)columns_instrument_kind(a->kind, strlen(a->kind));
-    if (op->instrument_kind == 0) return cli_usage(c, "--kind is deposit, bond or group_guarantee, not '%s'", a->kind);
-    op->to_hour = WHEN_NO_END;
+    if (op->kind == XINYI_PLEDGE) {
+        if (a->kind == NULL)
+            return cli_usage(c, "what kind of instrument? Give --kind deposit, bond or group_guarantee");
+        op->instrument_kind = (uint8_t)columns_instrument_kind(a->kind, strlen(a->kind));
+        if (op->instrument_kind == 0)
+            return cli_usage(c, "--kind is deposit, bond or group_guarantee, not '%s'", a->kind);
+        op->to_hour = WHEN_NO_END;
+    }
     if (a->from != NULL && !when_parse_hour(a->from, strlen(a->from), false, &op->from_hour))
         return cli_usage(c, "--from is a date YYYY-MM-DD or YYYY-MM-DDTHH, not '%s'", a->from);
-    if (a->to != NULL && !when_parse_hour(a->to, strlen(a->to), true, &op->to_hour))
-        return cli_usage(c, "--to is a date YYYY-MM-DD or YYYY-MM-DDTHH, not '%s'", a->to);
+    if (a->to != NULL && !cmd_quota_end(a->to, &op->to_hour))
+        return cli_usage(c, "--to is a date YYYY-MM-DD or YYYY-MM-DDTHH, or none, not '%s'", a->to);
+    if (op->kind == XINYI_AMEND && a->from == NULL && a->to == NULL && a->yuan == NULL && a->fen == NULL)
+        return cli_usage(c, "what is to be amended? Give --amount, --from or --to");
     return 0;
+}
+
+bool cmd_quota_end(const char *text, uint32_t *hour) {
+    if (strcmp(text, "none") != 0) return when_parse_hour(text, strlen(text), true, hour);
+    *hour = WHEN_NO_END;
+    return true;
+}
+
+bool cmd_quota_reference(const char *text, xinyi_operation *op, char *why, size_t room) {
+    size_t length = strlen(text);
+    if (length < sizeof op->reference && utf8_is_line(text, length)) {
+        memcpy(op->reference, text, length + 1);
+        return true;
+    }
+    if (length >= sizeof op->reference)
+        snprintf(why, room, "the reference has %zu bytes; %zu is the most (a Chinese character has 3): '%s'", length,
+                 sizeof op->reference - 1, text);
+    else
+        snprintf(why, room, "the reference must be one line of UTF-8 text");
+    return false;
 }
 
 static int parse_energy_value(const cli *c, const char *option, const char *text, int64_t max, int64_t *out) {
@@ -148,6 +180,7 @@ static int check_energy(const cli *c, const arguments *a) {
 }
 
 static int parse_by_kind(const cli *c, const arguments *a, xinyi_operation *op) {
+    char why[256];
     int code;
     switch (op->kind) {
     case XINYI_RESERVE:
@@ -160,7 +193,13 @@ static int parse_by_kind(const cli *c, const arguments *a, xinyi_operation *op) 
     case XINYI_PLEDGE:
         if ((code = parse_instrument(c, a, op)) != 0) return code;
         return cmd_quota_amount(c, a->yuan, a->fen, true, &op->amount_fen);
+    case XINYI_AMEND:
+        if ((code = parse_instrument(c, a, op)) != 0) return code;
+        return cmd_quota_amount(c, a->yuan, a->fen, false, &op->amount_fen);
     case XINYI_WITHDRAW: return parse_instrument(c, a, op);
+    case XINYI_FREEZE:
+        if (a->reference == NULL || cmd_quota_reference(a->reference, op, why, sizeof why)) return 0;
+        return cli_usage(c, "--reference: %s", why);
     case XINYI_ENERGY: return check_energy(c, a);
     default: return 0;
     }
@@ -183,6 +222,18 @@ static int find_subject(cli *c, xinyi_operation *op) {
 
 /* ------------------------------------------------------------------ operation → answer */
 
+/* As a word of the shell. */
+static void print_quoted(FILE *to, const char *option, const char *text) {
+    fprintf(to, "%s'", option);
+    for (; *text != '\0'; text++) {
+        if (*text == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*text, to);
+    }
+    fputc('\'', to);
+}
+
 /* The command that sends exactly this operation again. */
 static void print_command(const cli *c, FILE *to, const xinyi_operation *op) {
     char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], when[WHEN_TEXT];
@@ -190,13 +241,14 @@ static void print_command(const cli *c, FILE *to, const xinyi_operation *op) {
             cli_subject_text(&op->subject, subject));
     if (op->kind == XINYI_COMMIT || op->kind == XINYI_RELEASE)
         fprintf(to, " --reservation %s", xinyi_operation_format(&op->target, hex));
-    if (op->kind == XINYI_PLEDGE || op->kind == XINYI_WITHDRAW)
-        fprintf(to, " --instrument %llu", (unsigned long long)op->instrument);
-    if (op->kind == XINYI_PLEDGE) {
-        fprintf(to, " --kind %s", columns_instrument_name(op->instrument_kind));
-        if (op->from_hour != 0) fprintf(to, " --from %s", when_format_hour(op->from_hour, false, when));
-        if (op->to_hour != WHEN_NO_END) fprintf(to, " --to %s", when_format_hour(op->to_hour, true, when));
-    }
+    if (op->program != XINYI_PROGRAM_POWER) fprintf(to, " --program %u", op->program);
+    if (op->instrument != 0) fprintf(to, " --instrument %llu", (unsigned long long)op->instrument);
+    if (op->kind == XINYI_PLEDGE) fprintf(to, " --kind %s", columns_instrument_name(op->instrument_kind));
+    if (op->from_hour != 0) fprintf(to, " --from %s", when_format_hour(op->from_hour, false, when));
+    if (op->to_hour == WHEN_NO_END && op->kind == XINYI_AMEND) fputs(" --to none", to);
+    if (op->to_hour != WHEN_NO_END && op->to_hour != 0)
+        fprintf(to, " --to %s", when_format_hour(op->to_hour, true, when));
+    if (op->reference[0] != '\0') print_quoted(to, " --reference ", op->reference);
     if (op->kind == XINYI_ENERGY)
         fprintf(to, " --energy-12m %lld --wholesale-2m %lld --retail-2m %lld --forecast-12m %u",
                 (long long)op->amount_fen, (long long)op->wholesale_2m_mwh, (long long)op->retail_2m_mwh,
@@ -230,8 +282,8 @@ static bool reservation_of(const cli *c, const xinyi_operation *op, xinyi_outcom
 }
 
 /* One sentence: what was asked, and what stands against it. */
-static void refusal(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r, buf *to) {
-    char a[MONEY_TEXT], b[MONEY_TEXT], hex[XINYI_OPERATION_TEXT], subject[SUBJECT_TEXT], when[WHEN_TEXT];
+static void refusal(cli *c, const xinyi_operation *op, const xinyi_operation_reply *r, buf *to) {
+    char a[MONEY_TEXT], b[MONEY_TEXT], hex[XINYI_OPERATION_TEXT], subject[SUBJECT_TEXT], frozen[QUOTA_FROZEN_TEXT];
     const char *text = xinyi_status_text(r->status);
     xinyi_outcome_reply reservation;
     int64_t committed;
@@ -239,13 +291,17 @@ static void refusal(const cli *c, const xinyi_operation *op, const xinyi_operati
     money_format(op->amount_fen, a);
     switch (r->status) {
     case STATUS_LIMIT_EXCEEDED:
-        if (op->kind != XINYI_WITHDRAW) break;
-        buf_printf(to, "without instrument %llu the limit would fall below what is used: used %s, limit now %s",
-                   (unsigned long long)op->instrument, money_format(r->used_fen, a), money_format(r->limit_fen, b));
+        if (op->kind != XINYI_WITHDRAW && op->kind != XINYI_AMEND) break;
+        buf_printf(to, "%s instrument %llu%s the limit would fall below what is used: used %s, limit now %s",
+                   op->kind == XINYI_AMEND ? "with" : "without", (unsigned long long)op->instrument,
+                   op->kind == XINYI_AMEND ? " so amended" : "", money_format(r->used_fen, a),
+                   money_format(r->limit_fen, b));
         return;
-    case STATUS_BAD_TTL:
-        buf_printf(to, "%s: asked %s; without --ttl the policy's own is taken", text,
-                   when_format_duration(op->ttl_ms, when));
+    case STATUS_FROZEN:
+    case STATUS_ALREADY_FROZEN:
+        if (op->kind == XINYI_RESERVE) break;
+        buf_printf(to, "%s: %s%s%s", subject, text, quota_frozen_text(c, &op->subject, op->program, frozen),
+                   r->status == STATUS_FROZEN ? "; what is lodged stays until it is unfrozen" : "");
         return;
     case STATUS_OVER_RESERVED:
         buf_printf(to, "%s: asked %s", text, a);
@@ -275,14 +331,15 @@ static void refusal(const cli *c, const xinyi_operation *op, const xinyi_operati
         return;
     default: break;
     }
-    if (op->kind == XINYI_RESERVE)
-        quota_view_refusal(to, subject, r->status, op->amount_fen, r->available_fen);
-    else
+    quota_refusal why = quota_refusal_of_operation(op, r);
+    if (op->kind == XINYI_RESERVE) {
+        if (__builtin_popcount(quota_refusal_bits(&why)) > 1) buf_printf(to, "refused, ");
+        quota_refusal_write(c, &why, to);
+    } else
         buf_printf(to, "%s: %s", subject, text);
 }
 
-static int refused(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r,
-                   const quota_view_more *more) {
+static int refused(cli *c, const xinyi_operation *op, const xinyi_operation_reply *r, const quota_view_more *more) {
     char moment[QUOTA_VIEW_TIME];
     buf why = {0};
     refusal(c, op, r, &why);
@@ -354,8 +411,7 @@ int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
     bool has_subject;
     unsigned program;
     int first, code = parse_options(c, kind, argc, argv, &a, &first);
-    if (code != 0 || (code = cli_program(c, a.program, &program)) != 0) return code;
-    op.program = (uint8_t)program;
+    if (code != 0) return code;
     if ((code = parse_positionals(c, &a, argc - first, argv + first, &op, &has_subject)) != 0 ||
         (code = parse_by_kind(c, &a, &op)) != 0)
         return code;
@@ -363,8 +419,10 @@ int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
         op.id = xinyi_operation_new();
     else if ((code = parse_id(c, a.operation, "an operation id", &op.id)) != 0)
         return code;
-    if ((code = cli_connect(c)) != 0) return code;
+    if ((code = programs_find(c, a.program, &program)) != 0 || (code = cli_connect(c)) != 0) return code;
+    op.program = (uint8_t)program;
     if (!has_subject && (code = find_subject(c, &op)) != 0) return code;
+    if (op.program != XINYI_PROGRAM_POWER && (code = programs_learn(c)) != 0) return code; /* its name */
     if ((code = look_back(c, &a, &op, &earlier)) != 0) return code;
     if (kind == XINYI_ENERGY && (code = fill_energy(c, &a, &earlier, &op)) != 0) return code;
     return send_operation(c, &op, &earlier);

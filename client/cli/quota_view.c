@@ -6,15 +6,19 @@
 #include "base/status.h"
 #include "client/cli/columns.h"
 #include "client/cli/money.h"
+#include "client/cli/programs.h"
+#include "client/cli/quota_refusal.h"
 #include "client/cli/sheet.h"
 #include "client/cli/view.h"
 #include "client/cli/when.h"
+#include "engine/alert.h"
 
 #include <stdio.h>
 #include <string.h>
 
 const char *quota_view_kind(unsigned kind) {
-    static const char *const names[] = {NULL, "reserve", "commit", "release", "settle", "pledge", "withdraw", "energy"};
+    static const char *const names[] = {NULL,       "reserve", "commit", "release", "settle",  "pledge",
+                                        "withdraw", "energy",  "amend",  "freeze",  "unfreeze"};
     return kind < sizeof names / sizeof names[0] && names[kind] != NULL ? names[kind] : "operation";
 }
 
@@ -41,6 +45,7 @@ static void flags_json(jout *j, unsigned warning, unsigned flags) {
     jout_bool(j, "suspended", (flags & XINYI_QUOTA_SUSPENDED) != 0);
     jout_bool(j, "rated", (flags & XINYI_QUOTA_RATED) != 0);
     jout_bool(j, "short", (flags & XINYI_QUOTA_SHORT) != 0);
+    jout_bool(j, "frozen", (flags & XINYI_QUOTA_FROZEN) != 0);
 }
 
 static void usage_json(jout *j, uint32_t percent) {
@@ -85,9 +90,19 @@ static void instruments_json(jout *j, const xinyi_account *a, uint32_t now_hour)
     jout_end(j);
 }
 
-void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q, const xinyi_account *a,
-                          uint32_t now_hour) {
-    jout_string(j, "subject", subject);
+static void account_json(jout *j, const quota_view_shown *s) {
+    char day[CLOCK_DATE_TEXT];
+    jout_string(j, "freeze_reference", s->a->freeze_reference[0] != '\0' ? s->a->freeze_reference : NULL);
+    time_json(j, "frozen_since_ms", s->frozen_since_ms);
+    jout_string(j, "topup_day", s->a->topup_day != 0 ? clock_format_day(s->a->topup_day, day) : NULL);
+    jout_bool(j, "topup_overdue", (s->a->flags & XINYI_ACCOUNT_TOPUP_OVERDUE) != 0);
+    instruments_json(j, s->a, s->now_hour);
+}
+
+void quota_view_show_json(jout *j, const quota_view_shown *s) {
+    const xinyi_quota *q = s->q;
+    jout_string(j, "subject", s->subject);
+    jout_string(j, "program", programs_name(s->program));
     jout_string(j, "status", xinyi_status_name(q->status));
     flags_json(j, q->warning, q->flags);
     usage_json(j, q->usage_percent);
@@ -110,7 +125,7 @@ void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q, co
     MEMBER(forecast_12m_mwh);
     MEMBER(open_reservations);
     MEMBER(instrument_count);
-    if (a != NULL) instruments_json(j, a, now_hour);
+    if (s->a != NULL) account_json(j, s);
     MEMBER(policy_version);
     MEMBER(account_version);
 #undef MEMBER
@@ -191,6 +206,19 @@ static void validity(const xinyi_instrument *i, char *text, size_t room) {
         snprintf(text, room, "from %s %s %s", from, strchr(to, 'T') != NULL ? "until" : "through", to);
 }
 
+/* "valid", "ended", "not yet", "ends in 12 days" of one that has to be renewed soon. */
+static void instrument_now(const xinyi_instrument *i, uint32_t now_hour, char *text, size_t room) {
+    const char *state = instrument_state(i, now_hour);
+    bool valid = strcmp(state, "valid") == 0, ends = i->to_hour != WHEN_NO_END;
+    uint32_t hours = i->to_hour - now_hour;
+    if (!valid || !ends || hours > ALERT_BOND_NOTICE_DAYS * 24u)
+        snprintf(text, room, "%s", strcmp(state, "not_yet") == 0 ? "not yet" : state);
+    else if (hours < 48)
+        snprintf(text, room, "ends in %u hour%s", hours, hours == 1 ? "" : "s");
+    else
+        snprintf(text, room, "ends in %u days", hours / 24);
+}
+
 static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now_hour) {
     static const sheet_column headings[] = {{.name = "instrument", .right = true},
                                             {.name = "kind"},
@@ -202,8 +230,7 @@ static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now
     for (size_t k = 0; k < instruments_of(a); k++) {
         const xinyi_instrument *i = &a->instruments[k];
         char text[64], money[MONEY_TEXT];
-        const char *state = instrument_state(i, now_hour), *kind = columns_instrument_name(i->kind);
-        bool valid = strcmp(state, "valid") == 0;
+        const char *kind = columns_instrument_name(i->kind);
         sheet_row(t);
         snprintf(text, sizeof text, "%llu", (unsigned long long)i->id);
         sheet_cell(t, text);
@@ -211,7 +238,8 @@ static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now
         sheet_cell(t, money_format(i->amount_fen, money));
         validity(i, text, sizeof text);
         sheet_cell(t, text);
-        sheet_cell_painted(t, strcmp(state, "not_yet") == 0 ? "not yet" : state, valid ? "green" : "yellow");
+        instrument_now(i, now_hour, text, sizeof text);
+        sheet_cell_painted(t, text, strcmp(text, "valid") == 0 ? "green" : "yellow");
     }
     putchar('\n');
     bool ok = sheet_print(t);
@@ -219,12 +247,35 @@ static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now
     return ok;
 }
 
-bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q, const xinyi_account *a,
-                          uint32_t now_hour) {
+/* What an order or the clock asks of the account. */
+static void account_lines(sheet *card, const quota_view_shown *s) {
+    char text[QUOTA_VIEW_TIME + 16], remark[96], day[CLOCK_DATE_TEXT], moment[QUOTA_VIEW_TIME], money[MONEY_TEXT];
+    if (s->a == NULL) return;
+    if ((s->a->flags & XINYI_ACCOUNT_FROZEN) != 0) {
+        snprintf(text, sizeof text, "frozen%s%s", s->frozen_since_ms != 0 ? " since " : "",
+                 quota_view_time(s->frozen_since_ms, moment));
+        bool told = s->a->freeze_reference[0] != '\0';
+        snprintf(remark, sizeof remark, "%s%s%sno new exposure, nothing is given back", told ? "reference " : "",
+                 s->a->freeze_reference, told ? "; " : "");
+        text_line(card, "account", text, "red", remark);
+    }
+    if (s->a->topup_day != 0) {
+        bool overdue = (s->a->flags & XINYI_ACCOUNT_TOPUP_OVERDUE) != 0;
+        snprintf(remark, sizeof remark, "%s%s to be lodged", overdue ? "overdue: " : "",
+                 money_format(s->q->shortfall_fen, money));
+        text_line(card, "top up by", clock_format_day(s->a->topup_day, day), overdue ? "red" : "yellow",
+                  s->q->shortfall_fen > 0 ? remark : "");
+    }
+}
+
+bool quota_view_show_card(const cli *c, const quota_view_shown *s) {
     char text[128], reserved[MONEY_TEXT], committed[MONEY_TEXT], moment[QUOTA_VIEW_TIME];
+    const xinyi_quota *q = s->q;
     sheet *card = sheet_card(3, c->color);
-    text_line(card, "subject", subject, NULL, "");
+    text_line(card, "subject", s->subject, NULL, "");
+    if (s->program != XINYI_PROGRAM_POWER) text_line(card, "program", programs_name(s->program), NULL, "");
     standing(card, q);
+    account_lines(card, s);
     /* of a subject that needs no guarantee, what would be required and what is left say nothing */
     bool asked = (q->flags & XINYI_QUOTA_COVERED) != 0 && (q->flags & XINYI_QUOTA_EXEMPT) == 0;
     if (q->status == 0) {
@@ -255,7 +306,7 @@ bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *
     }
     bool ok = sheet_print(card);
     sheet_destroy(&card);
-    return ok && (a == NULL || print_instruments(c, a, now_hour));
+    return ok && (s->a == NULL || print_instruments(c, s->a, s->now_hour));
 }
 
 /* ------------------------------------------------------------------ check */
@@ -264,6 +315,7 @@ void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, con
     jout_string(j, "subject", subject);
     jout_bool(j, "fits", a->status == 0);
     jout_string(j, "status", xinyi_status_name(a->status));
+    quota_refusal_json(j, a->violations);
     jout_int(j, "amount_fen", amount_fen);
     flags_json(j, a->warning, a->flags);
     usage_json(j, a->usage_percent);
@@ -275,35 +327,17 @@ void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, con
     jout_int(j, "account_version", a->account_version);
 }
 
-void quota_view_refusal(buf *to, const char *subject, unsigned code, int64_t asked_fen, int64_t available_fen) {
-    char asked[MONEY_TEXT], available[MONEY_TEXT];
-    money_format(asked_fen, asked);
-    money_format(available_fen, available);
-    switch (code) {
-    case XINYI_LIMIT_EXCEEDED:
-        if (asked_fen > available_fen)
-            buf_printf(to, "%s: asked %s, available %s", xinyi_status_text((int)code), asked, available);
-        else
-            buf_printf(to, "the last warning level is reached, so new exposure is refused: asked %s", asked);
-        break;
-    case STATUS_SUSPENDED:
-    case STATUS_UNRATED:
-    case STATUS_SHORTFALL:
-    case STATUS_NOT_COVERED:
-    case STATUS_BAD_AMOUNT:
-    case STATUS_AMOUNT_OVERFLOW: buf_printf(to, "%s: asked %s", xinyi_status_text((int)code), asked); break;
-    default: buf_printf(to, "%s: %s", subject, xinyi_status_text((int)code)); break;
-    }
-}
-
-void quota_view_check_sentence(const cli *c, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a) {
+void quota_view_check_sentence(cli *c, const xinyi_subject *subject, unsigned program, int64_t amount_fen,
+                               const xinyi_quota_answer *a) {
     char asked[MONEY_TEXT], available[MONEY_TEXT];
     buf why = {0};
     money_format(amount_fen, asked);
     money_format(a->available_fen, available);
     if (a->status != 0) {
-        quota_view_refusal(&why, subject, a->status, amount_fen, a->available_fen);
-        printf("%sdoes not fit%s: %s\n", cli_paint(c, "31"), cli_paint(c, "0"), buf_cstr(&why));
+        quota_refusal r = quota_refusal_of_check(subject, program, amount_fen, a);
+        quota_refusal_write(c, &r, &why);
+        bool many = __builtin_popcount(quota_refusal_bits(&r)) > 1; /* "does not fit, for 2 reasons:" */
+        printf("%sdoes not fit%s%s %s\n", cli_paint(c, "31"), cli_paint(c, "0"), many ? "," : ":", buf_cstr(&why));
         buf_deinit(&why);
     } else if ((a->flags & XINYI_QUOTA_EXEMPT) != 0)
         printf("%sfits%s: %s; exempt: no guarantee is needed\n", cli_paint(c, "32"), cli_paint(c, "0"), asked);
@@ -320,7 +354,11 @@ static const char *subject_text(const xinyi_subject *s, char buffer[SUBJECT_TEXT
 
 static bool has_target(unsigned kind) { return kind == XINYI_COMMIT || kind == XINYI_RELEASE; }
 static bool has_amount(unsigned kind) {
-    return kind == XINYI_RESERVE || kind == XINYI_COMMIT || kind == XINYI_SETTLE || kind == XINYI_PLEDGE;
+    return kind == XINYI_RESERVE || kind == XINYI_COMMIT || kind == XINYI_SETTLE || kind == XINYI_PLEDGE ||
+           kind == XINYI_AMEND;
+}
+static bool has_instrument(unsigned kind) {
+    return kind == XINYI_PLEDGE || kind == XINYI_WITHDRAW || kind == XINYI_AMEND;
 }
 
 static void request_json(jout *j, const xinyi_operation *op) {
@@ -328,15 +366,22 @@ static void request_json(jout *j, const xinyi_operation *op) {
     jout_string(j, "operation", xinyi_operation_format(&op->id, hex));
     jout_string(j, "kind", quota_view_kind(op->kind));
     jout_string(j, "subject", subject_text(&op->subject, text));
-    jout_string(j, "program", op->program == XINYI_PROGRAM_POWER ? "power" : "unknown");
+    jout_string(j, "program", programs_name(op->program));
+    if (op->linked) jout_bool(j, "linked", true);
     if (has_target(op->kind)) jout_string(j, "reservation", xinyi_operation_format(&op->target, hex));
     if (has_amount(op->kind)) jout_int(j, "asked_fen", op->amount_fen);
-    if (op->kind == XINYI_PLEDGE || op->kind == XINYI_WITHDRAW) {
+    if (op->kind == XINYI_FREEZE) jout_string(j, "reference", op->reference[0] != '\0' ? op->reference : NULL);
+    if (has_instrument(op->kind)) {
         char number[24];
         snprintf(number, sizeof number, "%llu", (unsigned long long)op->instrument);
         jout_raw(j, "instrument", number);
     }
     if (op->kind == XINYI_PLEDGE) jout_string(j, "instrument_kind", columns_instrument_name(op->instrument_kind));
+    if (op->kind == XINYI_AMEND) {
+        time_json(j, "from_ms", (int64_t)op->from_hour * CLOCK_MS_PER_HOUR);
+        if (op->to_hour != WHEN_NO_END) time_json(j, "to_ms", (int64_t)op->to_hour * CLOCK_MS_PER_HOUR);
+        jout_bool(j, "no_end", op->to_hour == WHEN_NO_END);
+    }
     if (op->kind == XINYI_ENERGY) {
         jout_int(j, "energy_12m_mwh", op->amount_fen);
         jout_int(j, "wholesale_2m_mwh", op->wholesale_2m_mwh);
@@ -347,10 +392,12 @@ static void request_json(jout *j, const xinyi_operation *op) {
 
 static void reply_json(jout *j, const xinyi_operation_reply *r) {
     jout_string(j, "status", xinyi_status_name(r->status));
+    quota_refusal_json(j, r->violations);
     jout_int(j, "amount_fen", r->amount_fen);
     flags_json(j, r->warning, r->flags);
     jout_int(j, "limit_fen", r->limit_fen);
     jout_int(j, "used_fen", r->used_fen);
+    jout_int(j, "committed_fen", r->committed_fen);
     jout_int(j, "available_fen", r->available_fen);
     time_json(j, "expires_ms", r->expires_ms);
     jout_int(j, "account_version", r->account_version);
@@ -361,6 +408,7 @@ void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_o
     char moment[QUOTA_VIEW_TIME];
     request_json(j, op);
     reply_json(j, r);
+    if (more == NULL) return;
     if (more->released_fen >= 0) jout_int(j, "released_fen", more->released_fen);
     jout_bool(j, "repeated", more->earlier != NULL);
     if (more->earlier == NULL) return;
@@ -374,7 +422,9 @@ static void request_lines(sheet *card, const xinyi_operation *op) {
     sheet_pair(card, "operation", xinyi_operation_format(&op->id, hex));
     sheet_pair(card, "subject", subject_text(&op->subject, subject));
     if (has_target(op->kind)) sheet_pair(card, "reservation", xinyi_operation_format(&op->target, hex));
-    if (op->kind != XINYI_PLEDGE && op->kind != XINYI_WITHDRAW) return;
+    if (op->program != XINYI_PROGRAM_POWER) sheet_pair(card, "program", programs_name(op->program));
+    if (op->kind == XINYI_FREEZE && op->reference[0] != '\0') sheet_pair(card, "reference", op->reference);
+    if (!has_instrument(op->kind)) return;
     const char *kind = columns_instrument_name(op->instrument_kind);
     snprintf(text, sizeof text, "%llu%s%s", (unsigned long long)op->instrument, kind != NULL ? ", " : "",
              kind != NULL ? kind : "");
@@ -385,12 +435,20 @@ static void request_lines(sheet *card, const xinyi_operation *op) {
                  op->from_hour == 0 ? "now" : when_format_hour(op->from_hour, false, a), b[0] != '\0' ? b : "no end");
         sheet_pair(card, "valid", text);
     }
+    if (op->kind != XINYI_AMEND) return;
+    if (op->from_hour != 0) sheet_pair(card, "valid from", when_format_hour(op->from_hour, false, a));
+    if (op->to_hour == WHEN_NO_END)
+        sheet_pair(card, "valid through", "no end");
+    else if (op->to_hour != 0) {
+        when_format_hour(op->to_hour, true, b);
+        sheet_pair(card, strchr(b, 'T') != NULL ? "valid until" : "valid through", b);
+    }
 }
 
 static void amount_lines(sheet *card, const xinyi_operation *op, const xinyi_operation_reply *r, int64_t released_fen) {
     char text[128], money[MONEY_TEXT], rest[MONEY_TEXT];
     if (r->status != 0) { /* nothing took effect: what was asked */
-        if (has_amount(op->kind))
+        if (has_amount(op->kind) && (op->kind != XINYI_AMEND || op->amount_fen > 0))
             sheet_pair(card, "asked", op->amount_fen > 0 ? money_format(op->amount_fen, money) : "all of it");
         return;
     }

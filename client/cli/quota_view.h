@@ -13,23 +13,29 @@ const char *quota_view_state(unsigned state); /* "final" "open" "committed" "rel
 #define QUOTA_VIEW_TIME 40
 const char *quota_view_time(int64_t ms, char buffer[QUOTA_VIEW_TIME]);
 
-/* `a` NULL: the instruments are not known. now_hour: hours since the epoch, for what is valid now. */
-void quota_view_show_json(jout *j, const char *subject, const xinyi_quota *q, const xinyi_account *a,
-                          uint32_t now_hour);
+typedef struct quota_view_shown {
+    const char *subject;
+    unsigned program;
+    const xinyi_quota *q;
+    const xinyi_account *a;  /* NULL: the instruments are not known */
+    int64_t frozen_since_ms; /* 0: not frozen, or not known */
+    uint32_t now_hour;       /* hours since the epoch, for what is valid now */
+} quota_view_shown;
+void quota_view_show_json(jout *j, const quota_view_shown *s);
 /* False without memory. */
-bool quota_view_show_card(const cli *c, const char *subject, const xinyi_quota *q, const xinyi_account *a,
-                          uint32_t now_hour);
+bool quota_view_show_card(const cli *c, const quota_view_shown *s);
 
 void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a);
-void quota_view_check_sentence(const cli *c, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a);
-/* Why an amount is refused, completing "…: ": with the amounts where they are the reason, else with the subject. */
-void quota_view_refusal(buf *to, const char *subject, unsigned code, int64_t asked_fen, int64_t available_fen);
+/* Fits or not, and every reason; may ask the server for more about them. */
+void quota_view_check_sentence(cli *c, const xinyi_subject *subject, unsigned program, int64_t amount_fen,
+                               const xinyi_quota_answer *a);
 
 /* What the client found out about an operation besides its answer. */
 typedef struct quota_view_more {
     const xinyi_outcome_reply *earlier; /* it had been executed before: this is the first answer again; else NULL */
     int64_t released_fen;               /* commit: the rest of the reservation; -1 not known */
 } quota_view_more;
+/* more NULL: nothing was looked for. */
 void quota_view_operation_json(jout *j, const xinyi_operation *op, const xinyi_operation_reply *r,
                                const quota_view_more *more);
 bool quota_view_operation_card(const cli *c, const xinyi_operation *op, const xinyi_operation_reply *r,

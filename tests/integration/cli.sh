@@ -125,10 +125,10 @@ YAML
 x --version; exits "version exits 0" 0; has "version is printed" "$out" "xinyi "
 x; exits "no command is wrong usage" 2; has "no command prints the overview" "$err" "usage: xinyi"
 x help; exits "help exits 0" 0
-for command in evaluate explain replay get set record commitment service list name sources quota import export policy effect report-use fields info stats id gen help; do
+for command in evaluate explain replay get set record commitment service list name sources quota watch alerts import export policy effect report-use fields info stats id gen help; do
   has "help lists $command" "$out" "  $command "
 done
-for command in evaluate explain replay get set record commitment service list name sources quota import export policy effect report-use fields info stats id gen; do
+for command in evaluate explain replay get set record commitment service list name sources quota watch alerts import export policy effect report-use fields info stats id gen; do
   x help $command
   [ "$code" -eq 0 ] && grep -q "^usage: xinyi $command" <<<"$out" && grep -q "^  xinyi $command\|| xinyi $command" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
   result "help $command has usage and an example on one screen" $?
@@ -140,7 +140,7 @@ for action in impact activate rollback shadow; do
   [ "$code" -eq 0 ] && grep -q "^usage: xinyi policy $action" <<<"$out" && grep -q "^  xinyi policy $action" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
   result "help policy $action has usage and an example on one screen" $?
 done
-for action in show check reserve commit release settle pledge withdraw energy outcome; do
+for action in show check reserve commit release settle pledge withdraw amend energy freeze unfreeze history batch outcome; do
   x help quota $action
   [ "$code" -eq 0 ] && grep -q "^usage: xinyi quota $action" <<<"$out" && grep -q "^  xinyi quota $action" <<<"$out" && [ "$(wc -l <<<"$out")" -le 30 ]
   result "help quota $action has usage and an example on one screen" $?
@@ -382,7 +382,7 @@ s quota check uscc:91110000600037341L --amount 1; is "check of an unknown subjec
 s quota reserve uscc:91110000600037341L --amount 1; has "so does reserve" "$err" "quota reserve: uscc:91110000600037341L: no such subject"
 s quota check $company --amount 100万; exits "it fits" 0; is "it fits, in a sentence" "$out" "fits: ¥1,000,000.00 of ¥10,506,000.00 available"
 s quota check $company --amount 1亿; exits "it does not fit exits 1" 1
-is "it does not fit, in a sentence" "$out" "does not fit: the amount is more than the available quota: asked ¥100,000,000.00, available ¥10,506,000.00"
+is "it does not fit, in a sentence" "$out" "does not fit: the amount is more than the available quota: limit ¥10,506,000.00, used ¥0.00, asked ¥100,000,000.00: ¥89,494,000.00 too much"
 s quota check $company --amount-fen 100000000 --json; is "quota check as JSON" "$(j '"\(.fits) \(.amount_fen) \(.available_fen)"')" "true 100000000 1050600000"
 
 s quota reserve $company --amount 1,000,000.00 --ttl 10m; exits "quota reserve" 0
@@ -413,7 +413,7 @@ s quota settle $company --amount 9000000; has "more than committed is explained"
 s quota settle $company --amount 100000; exits "settle" 0
 s quota settle $company --amount 9000000; exits "settle of too much exits 1" 1
 s quota show $company --json; is "settled" "$(j '"\(.committed_fen) \(.reserved_fen)"')" "50000000 0"
-s quota reserve $company --amount 100亿; exits "too much exits 1" 1; has "too much is explained" "$err" "asked ¥10,000,000,000.00, available"
+s quota reserve $company --amount 100亿; exits "too much exits 1" 1; has "too much is explained" "$err" "asked ¥10,000,000,000.00: ¥9,9"
 s quota reserve $company --amount 100亿 --operation 000000000000000000000000000000aa; s quota outcome 000000000000000000000000000000aa; has "the outcome of a refusal shows what was asked" "$out" "¥10,000,000,000.00"
 s quota outcome 000000000000000000000000000000aa --json; is "so as JSON" "$(j '"\(.asked_fen) \(.amount_fen) \(.status)"')" "1000000000000 0 limit_exceeded"
 s quota reserve $company --amount 1 --ttl 7d; has "a time to live too long is told" "$err" "asked 7d"

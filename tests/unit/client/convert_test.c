@@ -200,14 +200,15 @@ Test(convert, quotas_are_read) {
 }
 
 Test(convert, quota_questions_are_written_and_answers_read) {
-    begin(MESSAGE_QUOTA_CHECK, 48, 1);
-    for (size_t i = 0; i < 48; i++) e.reply[i] = (uint8_t)(i + 1);
+    begin(MESSAGE_QUOTA_CHECK, 56, 1);
+    for (size_t i = 0; i < 50; i++) e.reply[i] = (uint8_t)(i + 1);
     xinyi_quota_ask ask = {.subject = fake_subject(5), .amount_fen = -INT64_C(0x0102030405060708)};
     xinyi_quota_answer a;
     cr_assert_eq(xinyi_quota_check(x, 1, 3, &ask, 1, &a), 0);
-    cr_assert_arr_eq(&a, e.reply, 48);
+    cr_assert_arr_eq(&a, e.reply, 56);
     cr_assert_eq((uint8_t)a.available_fen, 33);
     cr_assert_eq((uint8_t)a.account_version, 45);
+    cr_assert_eq(a.violations, 0x3231);
     cr_assert_eq((int64_t)le_get64(e.request + 16), -INT64_C(0x0102030405060708));
     end();
 }
@@ -218,14 +219,24 @@ static xinyi_operation_id id_of(uint8_t first) {
     return id;
 }
 
-/* An operation of a kind with every field set; only what the kind uses may arrive. */
+enum { KINDS = XINYI_UNFREEZE };
+
+static bool has_instrument(unsigned kind) {
+    return kind == XINYI_PLEDGE || kind == XINYI_WITHDRAW || kind == XINYI_AMEND;
+}
+static bool has_amount(unsigned kind) {
+    return kind != XINYI_RELEASE && kind != XINYI_WITHDRAW && kind != XINYI_FREEZE && kind != XINYI_UNFREEZE;
+}
+
+/* An operation of a kind with every field set; only what the kind uses may arrive. Every second one is linked. */
 static xinyi_operation operation_of(uint8_t kind) {
     return (xinyi_operation){.id = id_of(0x10),
                              .subject = fake_subject(kind),
                              .program = 1,
                              .kind = kind,
                              .instrument_kind = kind == XINYI_PLEDGE ? XINYI_BOND : 0,
-                             .amount_fen = kind == XINYI_RELEASE || kind == XINYI_WITHDRAW ? 0 : 1000 + kind,
+                             .linked = kind % 2,
+                             .amount_fen = has_amount(kind) ? 1000 + kind : 0,
                              .target = id_of(0x80),
                              .instrument = UINT64_C(0xA1A2A3A4A5A6A7A8),
                              .wholesale_2m_mwh = 111,
@@ -233,7 +244,8 @@ static xinyi_operation operation_of(uint8_t kind) {
                              .forecast_12m_gwh = 333,
                              .ttl_ms = 444,
                              .from_hour = 555,
-                             .to_hour = 666};
+                             .to_hour = 666,
+                             .reference = "ABCDEFGHIJKLMNOP"};
 }
 
 static void wire_of(uint8_t kind, uint8_t *w) {
@@ -244,6 +256,7 @@ static void wire_of(uint8_t kind, uint8_t *w) {
     w[28] = 1;
     w[29] = kind;
     w[30] = kind == XINYI_PLEDGE ? 2 : 0;
+    w[31] = kind % 2;
     le_put64(w + 32, (uint64_t)o.amount_fen);
     switch (kind) {
     case XINYI_RESERVE: le_put32(w + 56, 444); break;
@@ -252,6 +265,7 @@ static void wire_of(uint8_t kind, uint8_t *w) {
         for (uint8_t i = 0; i < 16; i++) w[40 + i] = (uint8_t)(0x80 + i);
         break;
     case XINYI_PLEDGE:
+    case XINYI_AMEND:
         le_put64(w + 40, UINT64_C(0xA1A2A3A4A5A6A7A8));
         le_put32(w + 56, 555);
         le_put32(w + 60, 666);
@@ -262,20 +276,23 @@ static void wire_of(uint8_t kind, uint8_t *w) {
         le_put64(w + 48, 222);
         le_put32(w + 56, 333);
         break;
+    case XINYI_FREEZE: memcpy(w + 40, "ABCDEFGHIJKLMNOP", 16); break;
     default: break;
     }
 }
 
 Test(convert, every_kind_of_operation_is_written) {
-    begin(MESSAGE_QUOTA_OPERATE, 48, 7);
-    for (size_t i = 0; i < 7 * 48; i++) e.reply[i] = (uint8_t)(i + 1);
-    xinyi_operation o[7];
-    xinyi_operation_reply r[7];
-    for (uint8_t kind = 1; kind <= 7; kind++) o[kind - 1] = operation_of(kind);
-    cr_assert_eq(xinyi_operate(x, o, 7, r), 0, "%s", xinyi_last_error(x));
+    begin(MESSAGE_QUOTA_OPERATE, 64, KINDS);
+    for (size_t i = 0; i < KINDS * 64; i++) e.reply[i] = i % 64 < 58 ? (uint8_t)(i + 1) : 0;
+    xinyi_operation o[KINDS];
+    xinyi_operation_reply r[KINDS];
+    for (uint8_t kind = 1; kind <= KINDS; kind++) o[kind - 1] = operation_of(kind);
+    cr_assert_eq(xinyi_operate(x, o, KINDS, r), 0, "%s", xinyi_last_error(x));
     cr_assert_arr_eq(r, e.reply, sizeof r);
     cr_assert_eq((uint8_t)r[0].expires_ms, 41);
-    for (uint8_t kind = 1; kind <= 7; kind++) {
+    cr_assert_eq((uint8_t)r[0].committed_fen, 49);
+    cr_assert_eq(r[0].violations, 0x3A39);
+    for (uint8_t kind = 1; kind <= KINDS; kind++) {
         uint8_t expected[64];
         wire_of(kind, expected);
         for (size_t i = 0; i < 64; i++)
@@ -288,38 +305,42 @@ Test(convert, every_kind_of_operation_is_written) {
 }
 
 Test(convert, outcomes_are_read) {
-    begin(MESSAGE_QUOTA_OUTCOME, 136, 7);
-    for (uint8_t kind = 1; kind <= 7; kind++) {
-        uint8_t *w = e.reply + (kind - 1) * 136;
+    begin(MESSAGE_QUOTA_OUTCOME, 152, KINDS);
+    for (uint8_t kind = 1; kind <= KINDS; kind++) {
+        uint8_t *w = e.reply + (kind - 1) * 152;
         w[2] = kind % 5;
         wire_of(kind, w + 8);
         for (size_t i = 0; i < 48; i++) w[72 + i] = (uint8_t)(kind + i);
         le_put64(w + 120, 1795499700000u + kind);
+        le_put64(w + 136, 500u + kind);
+        le_put16(w + 144, 600u + kind);
     }
-    xinyi_operation_id ids[7];
-    for (uint8_t i = 0; i < 7; i++) ids[i] = id_of(i);
-    xinyi_outcome_reply r[7];
-    cr_assert_eq(xinyi_outcome(x, ids, 7, r), 0, "%s", xinyi_last_error(x));
-    cr_assert_eq(e.request_length, 112);
+    xinyi_operation_id ids[KINDS];
+    for (uint8_t i = 0; i < KINDS; i++) ids[i] = id_of(i);
+    xinyi_outcome_reply r[KINDS];
+    cr_assert_eq(xinyi_outcome(x, ids, KINDS, r), 0, "%s", xinyi_last_error(x));
+    cr_assert_eq(e.request_length, 16 * KINDS);
     cr_assert_arr_eq(e.request + 96, ids[6].bytes, 16);
-    for (uint8_t kind = 1; kind <= 7; kind++) {
+    for (uint8_t kind = 1; kind <= KINDS; kind++) {
         const xinyi_outcome_reply *o = &r[kind - 1];
         xinyi_operation sent = operation_of(kind);
         cr_assert_eq(o->state, kind % 5);
         cr_assert_eq(o->at_ms, INT64_C(1795499700000) + kind);
-        cr_assert_arr_eq(&o->reply, e.reply + (kind - 1) * 136 + 72, 48);
+        cr_assert_arr_eq(&o->reply, e.reply + (kind - 1) * 152 + 72, 48);
+        cr_assert(o->reply.committed_fen == 500 + kind && o->reply.violations == 600 + kind);
         cr_assert_arr_eq(&o->request.id, &sent.id, 16);
         cr_assert_arr_eq(&o->request.subject, &sent.subject, 12);
         cr_assert(o->request.program == 1 && o->request.kind == kind &&
-                  o->request.instrument_kind == sent.instrument_kind);
+                  o->request.instrument_kind == sent.instrument_kind && o->request.linked == sent.linked);
         cr_assert_eq(o->request.amount_fen, sent.amount_fen);
-        bool has_target = kind == XINYI_COMMIT || kind == XINYI_RELEASE,
-             has_instrument = kind == XINYI_PLEDGE || kind == XINYI_WITHDRAW;
+        bool has_target = kind == XINYI_COMMIT || kind == XINYI_RELEASE;
+        bool has_validity = kind == XINYI_PLEDGE || kind == XINYI_AMEND;
         cr_assert_eq(o->request.target.bytes[15], has_target ? 0x8F : 0);
-        cr_assert_eq(o->request.instrument, has_instrument ? sent.instrument : 0);
+        cr_assert_eq(o->request.instrument, has_instrument(kind) ? sent.instrument : 0);
+        cr_assert_str_eq(o->request.reference, kind == XINYI_FREEZE ? "ABCDEFGHIJKLMNOP" : "");
         cr_assert_eq(o->request.ttl_ms, kind == XINYI_RESERVE ? 444 : 0);
-        cr_assert_eq(o->request.from_hour, kind == XINYI_PLEDGE ? 555 : 0);
-        cr_assert_eq(o->request.to_hour, kind == XINYI_PLEDGE ? 666 : 0);
+        cr_assert_eq(o->request.from_hour, has_validity ? 555 : 0);
+        cr_assert_eq(o->request.to_hour, has_validity ? 666 : 0);
         cr_assert_eq(o->request.wholesale_2m_mwh, kind == XINYI_ENERGY ? 111 : 0);
         cr_assert_eq(o->request.retail_2m_mwh, kind == XINYI_ENERGY ? 222 : 0);
         cr_assert_eq(o->request.forecast_12m_gwh, kind == XINYI_ENERGY ? 333 : 0);
@@ -389,6 +410,10 @@ Test(convert, a_walk_over_accounts) {
     for (uint8_t i = 0; i < 8; i++) le_put64(a + 24 + 8 * i, 1000u + i);
     le_put32(a + 88, 3);
     le_put32(a + 92, 8);
+    a[96] = 3;
+    a[97] = 2;
+    le_put16(a + 98, 20785);
+    memcpy(a + 104, "YF-2026-00000118", 16);
     for (uint8_t i = 0; i < 8; i++) {
         uint8_t *w = a + 136 + 32 * i;
         le_put64(w, 100u + i);
@@ -407,6 +432,8 @@ Test(convert, a_walk_over_accounts) {
     cr_assert(r.wholesale_2m_mwh == 1004 && r.retail_2m_mwh == 1005 && r.forecast_12m_mwh == 1006 &&
               r.opened_ms == 1007);
     cr_assert(r.open_reservations == 3 && r.instrument_count == 8);
+    cr_assert(r.flags == (XINYI_ACCOUNT_FROZEN | XINYI_ACCOUNT_TOPUP_OVERDUE) && r.warned == 2 && r.topup_day == 20785);
+    cr_assert_str_eq(r.freeze_reference, "YF-2026-00000118");
     for (uint8_t i = 0; i < 8; i++) {
         const xinyi_instrument *w = &r.instruments[i];
         cr_assert(w->id == 100u + i && w->amount_fen == 200 + i && w->from_hour == 300u + i && w->to_hour == 400u + i &&

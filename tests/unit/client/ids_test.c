@@ -130,3 +130,17 @@ Test(ids, the_header_has_the_numbers_of_the_protocol) {
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         cr_assert_str_eq(xinyi_status_name(codes[i].code), codes[i].name);
 }
+
+Test(ids, violations_have_names_in_the_order_of_checks) {
+    cr_assert_str_eq(xinyi_violation_name(0), "unknown_subject");
+    cr_assert_str_eq(xinyi_violation_name(7), "frozen");
+    cr_assert_str_eq(xinyi_violation_name(10), "limit_exceeded");
+    cr_assert_str_eq(xinyi_violation_text(10), xinyi_status_text(XINYI_LIMIT_EXCEEDED));
+    cr_assert_eq(xinyi_violation_status(10), XINYI_LIMIT_EXCEEDED);
+    cr_assert_eq(xinyi_violation_status(11), 152);
+    for (unsigned bit = XINYI_VIOLATION_BITS; bit < 40; bit++) {
+        cr_assert_str_eq(xinyi_violation_name(bit), "unknown_violation");
+        cr_assert_eq(xinyi_violation_status(bit), 0);
+        cr_assert(strlen(xinyi_violation_text(bit)) > 10);
+    }
+}
