@@ -125,6 +125,7 @@ static status apply_state(engine *e, const change *record) {
     if (effect_is_record(record)) return effects_apply(e->effects, record);
     if (alerts_is_numbers(record)) return alerts_apply(e->alerts, record);
     if (engine_is_directory(record)) return engine_apply_directory(e, record);
+    if (clock_mark_is_record(record)) return clock_mark_decode(record, &e->clock);
     size_t n = sizeof STATE_EVALUATED - 1;
     if (record->key_length != n || memcmp(record->key, STATE_EVALUATED, n) != 0) return STATUS_CORRUPT;
     if (record->value_length != 1 + 8 || record->value[0] != IMAGE_EVALUATED) return STATUS_CORRUPT;
@@ -376,9 +377,9 @@ void engine_get_stats(const engine *e, engine_stats *out) {
         .dossiers = dossiers_count(e->dossiers),
         .dossier_items = dossiers_items(e->dossiers),
         .policy_version = policy_version(active(e)),
-    };
         .alerts_open = alerts_count(e->alerts),
         .alerts_dropped = alerts_dropped(e->alerts),
+    };
     store_get_stats(e->subjects, &out->subjects);
     store_get_stats(e->accounts, &out->accounts);
     out->memory_bytes = out->subjects.arena_bytes + out->subjects.index_bytes + out->accounts.arena_bytes +

@@ -30,7 +30,7 @@ static status moment_of(command_run *r, policy_moment *at) {
     int32_t day;
     status s = command_string(r, "day", NULL, &text);
     if (s != STATUS_OK) return s;
-    *at = policy_moment_at(clock_wall_ms());
+    *at = policy_moment_at(timekeeper_now_ms(&r->s->clock));
     if (text == NULL) return STATUS_OK;
     if (!clock_parse_day(text, strlen(text), &day))
         return command_fail(r, STATUS_BAD_COMMAND, "'day' must be written like 2026-11-24");

@@ -212,6 +212,7 @@ static status begin_trouble(committer *c, status why) {
 static status make_durable(committer *c, int64_t now_ms) {
     buf_clear(&c->changes);
     buf_clear(&c->history);
+    upkeep_mark_clock(c);
     status s = txn_changes(c->txn, &c->changes, &c->history);
     if (s != STATUS_OK) {
         log_event(LOG_ERROR, "group_refused", "reason=\"%s\"", status_text(s));
@@ -236,7 +237,7 @@ static status make_durable(committer *c, int64_t now_ms) {
 
 /* Executes requests from *list until the group is full, commits, answers; leaves the rest in *list. */
 static void run_group(committer *c, write_request **list) {
-    int64_t now_ms = clock_wall_ms();
+    int64_t now_ms = timekeeper_now_ms(&c->server->clock);
     bool idle = *list == NULL;
     txn_begin(c->txn, now_ms);
     write_request *taken = NULL, **tail = &taken;
@@ -286,7 +287,7 @@ static void try_heal(committer *c) {
 
 static int64_t how_long_to_wait(const committer *c) {
     if (c->in_trouble) return 1000;
-    int64_t due = engine_next_due_ms(c->server->engine), now = clock_wall_ms();
+    int64_t due = engine_next_due_ms(c->server->engine), now = timekeeper_now_ms(&c->server->clock);
     if (due <= now) return 0;
     int64_t most = upkeep_wanted(c) ? SWEEP_PAUSE_MS : 1000;
     return due - now < most ? due - now : most;
@@ -348,7 +349,7 @@ void commit_call(server *s, void (*run)(void *), void *arg) {
 
 /* Reservations that are due, counts to keep, a portion of the sweep. */
 static bool idle_group_wanted(const committer *c) {
-    return engine_next_due_ms(c->server->engine) <= clock_wall_ms() || upkeep_wanted(c);
+    return engine_next_due_ms(c->server->engine) <= timekeeper_now_ms(&c->server->clock) || upkeep_wanted(c);
 }
 
 static void *commit_main(void *arg) {
@@ -358,6 +359,7 @@ static void *commit_main(void *arg) {
         bool stop;
         call *calls;
         write_request *list = wait_for_work(c, &calls, &stop);
+        timekeeper_look(&c->server->clock);
         if (c->in_trouble) try_heal(c);
         run_calls(c, calls);
         upkeep_collect(c, stop);
@@ -394,7 +396,7 @@ static status end_own(committer *c, int64_t now_ms, status so_far) {
 
 static status begin_own(committer *c, int64_t *now_ms) {
     if (c->in_trouble) return STATUS_READ_ONLY;
-    *now_ms = clock_wall_ms();
+    *now_ms = timekeeper_now_ms(&c->server->clock);
     txn_begin(c->txn, *now_ms);
     return STATUS_OK;
 }
@@ -456,12 +458,20 @@ status commit_acknowledge(server *s, const uint64_t *numbers, size_t count, bool
 void commit_cut_history(committer *c) {
     server *s = c->server;
     if (c->in_trouble) return;
-    status result = journal_cut_history(s->journal, engine_history_cut_ms(s->engine, clock_wall_ms()));
+    status result = journal_cut_history(s->journal, engine_history_cut_ms(s->engine, timekeeper_now_ms(&s->clock)));
     if (result == STATUS_OK) return;
     c->in_trouble = true;
     c->next_heal_ns = clock_mono_ns();
     log_event(LOG_ERROR, "storage_trouble", "status=%s reason=\"%s\" last_group=none writes=refused lookups=served",
               status_name(result), journal_trouble(s->journal));
+}
+
+status commit_note_clock(server *s) {
+    int64_t now_ms;
+    status result = begin_own(s->committer, &now_ms);
+    if (result != STATUS_OK) return result;
+    s->committer->upkeep.mark_wanted = true;
+    return end_own(s->committer, now_ms, STATUS_OK);
 }
 
 status commit_collect(server *s) {
@@ -497,6 +507,9 @@ static committer *committer_new(server *s) {
 
 status commit_init(server *s) {
     if (watch_init(s) != STATUS_OK) return STATUS_NO_MEMORY;
+    timekeeper_sources machine;
+    timekeeper_machine(&machine);
+    timekeeper_start(&s->clock, &machine, engine_clock_mark(s->engine), s->config.take_clock);
     s->committer = committer_new(s);
     return s->committer != NULL ? STATUS_OK : STATUS_NO_MEMORY;
 }

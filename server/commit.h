@@ -36,7 +36,7 @@ typedef struct write_request {
 write_request *write_request_new(unsigned type, uint16_t count, size_t entry_size, uint16_t reply_length);
 void write_request_free(write_request *r); /* accepts NULL */
 
-/* init makes s->committer; start begins the thread; stop finishes what is queued (workers must have stopped
+/* init makes s->committer, and starts s->clock by what the engine has recovered; start begins the thread; stop finishes what is queued (workers must have stopped
  * submitting); deinit frees. */
 status commit_init(server *s) MUST_CHECK;
 status commit_start(server *s) MUST_CHECK;
@@ -64,6 +64,8 @@ status commit_activate(server *s, policy_set *set, const policy_file *files, siz
 status commit_rollback(server *s, policy_set *set, uint32_t version) MUST_CHECK;
 /* Acknowledges alerts; known[i]: numbers[i] was open. */
 status commit_acknowledge(server *s, const uint64_t *numbers, size_t count, bool *known) MUST_CHECK;
+/* Makes the ledger's time durable (server/timekeeper.h), though nothing else has changed. */
+status commit_note_clock(server *s) MUST_CHECK;
 /* Takes over what the workers have counted so far. */
 status commit_collect(server *s) MUST_CHECK;
 /* At start, before commit_start: what an earlier version stored otherwise is moved. */

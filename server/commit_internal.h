@@ -23,6 +23,9 @@ typedef struct upkeep {
     overlay counted; /* what tallies have handed over and no published group carries yet */
     bool in_group;   /* the open group carries some of it */
     uint64_t next_collection_ns, next_cut_ns;
+    bool mark_wanted; /* the ledger's time is to be made durable even if nothing else is */
+    bool mark_in_group;
+    uint64_t next_mark_ns;
     uint64_t lost; /* decisions of which could not be kept what to count */
 
     bool sweep_more;     /* the sweep has something to do now */
@@ -67,6 +70,8 @@ void upkeep_deinit(committer *c);
 void upkeep_collect(committer *c, bool always);
 /* Puts it into the open group, as far as it fits, and sweeps for some hundred µs; for 2 ms if nobody waits. */
 void upkeep_add(committer *c, bool idle);
+/* The last thing that goes into a group, if there is one: the ledger's time, so that a start goes on from there. */
+void upkeep_mark_clock(committer *c);
 /* True if there is a reason for a group without requests. */
 bool upkeep_wanted(const committer *c);
 /* The group is published, or dropped. */

@@ -17,6 +17,7 @@
 
 #define COLLECT_EVERY_NS UINT64_C(5000000000)
 #define CUT_EVERY_NS UINT64_C(60000000000)
+#define MARK_EVERY_NS UINT64_C(600000000000) /* the ledger's time, when there are no groups to carry it */
 #define SLICE_BUSY_NS 300000u
 #define SLICE_IDLE_NS 2000000u
 #define STEPS_MOST 100000u
@@ -36,6 +37,7 @@ void upkeep_init(committer *c) {
     overlay_init(&c->upkeep.counted, sizeof(counted), sizeof(uint64_t));
     c->upkeep.next_collection_ns = clock_mono_ns() + COLLECT_EVERY_NS;
     c->upkeep.next_cut_ns = clock_mono_ns() + CUT_EVERY_NS;
+    c->upkeep.next_mark_ns = clock_mono_ns() + MARK_EVERY_NS;
 }
 
 void upkeep_deinit(committer *c) { overlay_deinit(&c->upkeep.counted); }
@@ -76,6 +78,7 @@ void upkeep_collect(committer *c, bool always) {
     uint64_t now = clock_mono_ns();
     if (u->in_group || (!always && now < u->next_collection_ns)) return;
     u->next_collection_ns = now + COLLECT_EVERY_NS;
+    u->mark_wanted |= now >= u->next_mark_ns;
     if (now >= u->next_cut_ns) {
         u->next_cut_ns = now + CUT_EVERY_NS;
         commit_cut_history(c);
@@ -94,6 +97,24 @@ static void add_counted(committer *c) {
         row->in_group = s == STATUS_OK;
         u->in_group |= row->in_group;
     }
+}
+
+/* ------------------------------------------------------------------ the clock */
+
+/* With every group: then the newest group's time is what a start knows, and no group costs a write of its own. Without
+ * memory it is the next one that carries it. */
+void upkeep_mark_clock(committer *c) {
+    upkeep *u = &c->upkeep;
+    if (txn_size(c->txn) == 0 && !u->mark_wanted) return;
+    clock_mark mark;
+    timekeeper_mark(&c->server->clock, &mark);
+    u->mark_in_group = txn_remember_clock(c->txn, &mark) == STATUS_OK;
+}
+
+static void clock_is_marked(upkeep *u) {
+    if (!u->mark_in_group) return;
+    u->mark_in_group = u->mark_wanted = false;
+    u->next_mark_ns = clock_mono_ns() + MARK_EVERY_NS;
 }
 
 /* ------------------------------------------------------------------ the sweep */
@@ -125,7 +146,7 @@ static void sweep_some(committer *c, bool idle) {
     if (steps < 1) steps = 1;
     if (steps > STEPS_MOST) steps = STEPS_MOST;
     uint64_t began = clock_mono_ns();
-    u->day = clock_day_of_ms(clock_wall_ms());
+    u->day = clock_day_of_ms(timekeeper_now_ms(&c->server->clock));
     u->sweep_more = txn_sweep(c->txn, steps);
     uint64_t cost = (clock_mono_ns() - began) / steps;
     if (u->sweep_more) u->cost_ns = (u->cost_ns * 3 + cost) / 4 + 1; /* the last one ends early */
@@ -138,7 +159,8 @@ void upkeep_add(committer *c, bool idle) {
 
 bool upkeep_wanted(const committer *c) {
     const upkeep *u = &c->upkeep;
-    return u->sweep_more || u->counted.count > 0 || u->day != clock_day_of_ms(clock_wall_ms());
+    return u->sweep_more || u->counted.count > 0 || u->mark_wanted ||
+           u->day != clock_day_of_ms(timekeeper_now_ms(&c->server->clock));
 }
 
 /* ------------------------------------------------------------------ after a group */
@@ -156,12 +178,13 @@ static void drop_carried(upkeep *u) {
 
 void upkeep_published(committer *c) {
     drop_carried(&c->upkeep);
+    clock_is_marked(&c->upkeep);
     tell(c);
 }
 
 void upkeep_aborted(committer *c) {
     upkeep *u = &c->upkeep;
-    u->in_group = false;
+    u->in_group = u->mark_in_group = false;
     u->sweep_more = true; /* its position is what it was */
     for (uint32_t i = 0; i < u->counted.count; i++) ((counted *)overlay_at(&u->counted, i))->in_group = false;
 }

@@ -184,6 +184,7 @@ static void print_help(void) {
     }
     printf("  %-28s read options from a YAML file (option: value); the command line wins\n", "--config FILE");
     printf("  %-28s print every option with its value now in force, as YAML, and exit\n", "--describe-config");
+    printf("  %-28s take the wall clock as it is, after it was set right: reservations end by it\n", "--take-clock");
     printf("  %-28s\n  %-28s\n\n"
            "instead of serving, do one thing and exit:\n",
            "--help", "--version");
@@ -276,9 +277,17 @@ static bool check_data(const config *c) {
 }
 
 config_result config_read(int argc, char **argv, config *out) {
-    enum { OPT_CONFIG = 1000, OPT_DESCRIBE, OPT_HELP, OPT_VERSION, OPT_ACTION = 2000, OPT_MODIFIER = 3000 };
+    enum {
+        OPT_CONFIG = 1000,
+        OPT_DESCRIBE,
+        OPT_HELP,
+        OPT_VERSION,
+        OPT_TAKE_CLOCK,
+        OPT_ACTION = 2000,
+        OPT_MODIFIER = 3000
+    };
     *out = (config){.offline = {.action = OFFLINE_NONE}};
-    struct option options[ROWS + OFFLINE_ACTION_COUNT + OFFLINE_MODIFIER_COUNT + 5] = {0};
+    struct option options[ROWS + OFFLINE_ACTION_COUNT + OFFLINE_MODIFIER_COUNT + 6] = {0};
     char names[ROWS + OFFLINE_ACTION_COUNT + OFFLINE_MODIFIER_COUNT][64];
     bool given[ROWS] = {false};
     for (size_t i = 0; i < ROWS; i++) {
@@ -289,8 +298,9 @@ config_result config_read(int argc, char **argv, config *out) {
     options[ROWS + 1] = (struct option){"describe-config", no_argument, NULL, OPT_DESCRIBE};
     options[ROWS + 2] = (struct option){"help", no_argument, NULL, OPT_HELP};
     options[ROWS + 3] = (struct option){"version", no_argument, NULL, OPT_VERSION};
-    add_offline(options + ROWS + 4, names + ROWS, offline_actions, OFFLINE_ACTION_COUNT, OPT_ACTION);
-    add_offline(options + ROWS + 4 + OFFLINE_ACTION_COUNT, names + ROWS + OFFLINE_ACTION_COUNT, offline_modifiers,
+    options[ROWS + 4] = (struct option){"take-clock", no_argument, NULL, OPT_TAKE_CLOCK};
+    add_offline(options + ROWS + 5, names + ROWS, offline_actions, OFFLINE_ACTION_COUNT, OPT_ACTION);
+    add_offline(options + ROWS + 5 + OFFLINE_ACTION_COUNT, names + ROWS + OFFLINE_ACTION_COUNT, offline_modifiers,
                 OFFLINE_MODIFIER_COUNT, OPT_MODIFIER);
     const char *file = NULL;
     bool wants_description = false;
@@ -313,6 +323,7 @@ config_result config_read(int argc, char **argv, config *out) {
         }
         switch (o) {
         case OPT_CONFIG: file = optarg; break;
+        case OPT_TAKE_CLOCK: out->take_clock = true; break;
         case OPT_DESCRIBE: wants_description = true; break;
         case OPT_VERSION: printf("xinyid 0.1.0\n"); return CONFIG_DONE;
         case OPT_HELP:

@@ -44,6 +44,7 @@ typedef struct config {
 #define CONFIG_MEMBER_CONFIG_BYTES(name) int64_t name;
     CONFIG_TABLE(X)
 #undef X
+    bool take_clock; /* of this start: the wall clock as it is, whatever the data remember */
     offline offline; /* what to do instead of serving */
 } config;
 

@@ -91,10 +91,10 @@ char *document_info(const server *s, policy_moment at) {
     journal_get_stats(s->journal, &disk);
     const policy_set *set = engine_policy(s->engine);
     size_t subjects = snapshot.engine.subjects.records, resident = resident_bytes();
-    char day[CLOCK_DATE_TEXT];
+    char day[CLOCK_DATE_TEXT], time[CLOCK_TIME_TEXT];
     return document_dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
-        "s:s, s:o}",
+        "s:s, s:s, s:I, s:o}",
         "server", SERVER_NAME, "version", SERVER_VERSION, "cluster", journal_cluster(s->journal), "listen", s->address,
         "subjects", (json_int_t)subjects, "accounts", (json_int_t)snapshot.engine.accounts.records, "operations",
         (json_int_t)snapshot.engine.operations, "open_reservations", (json_int_t)snapshot.engine.open_reservations,
@@ -105,7 +105,8 @@ char *document_info(const server *s, policy_moment at) {
         (json_int_t)disk.disk_bytes, "free_bytes", (json_int_t)disk.free_bytes, "uptime_s",
         (json_int_t)((clock_mono_ns() - s->started_ns) / 1000000000u), "threads", (json_int_t)s->worker_count,
         "connections", (json_int_t)atomic_load(&s->connections), "read_only", snapshot.read_only || disk.read_only,
-        "day", clock_format_day(at.day, day), "sweep", sweep_document(&snapshot.sweep)));
+        "day", clock_format_day(at.day, day), "time", clock_format_ms(at.now_ms, time), "clock_offset_ms",
+        (json_int_t)timekeeper_offset_ms(&s->clock), "sweep", sweep_document(&snapshot.sweep)));
 }
 
 char *document_stats(const server *s) {

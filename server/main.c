@@ -98,11 +98,20 @@ static status start_threads(server *s) {
     return result;
 }
 
+/* The last thing that a start will know of: the ledger's time. */
+static void note_clock(void *arg) {
+    server *s = arg;
+    if (commit_note_clock(s) != STATUS_OK)
+        log_event(LOG_WARN, "clock_not_noted", "reason=\"%s\" effect=\"the next start goes on from the last write\"",
+                  journal_trouble(s->journal));
+}
+
 static void drain(server *s) {
     atomic_store(&s->draining, true);
     for (unsigned i = 0; i < s->worker_count; i++) worker_drain(s->workers[i]);
     for (unsigned i = 0; i < s->worker_count; i++) worker_join(s->workers[i]);
     jobs_stop(s);
+    commit_call(s, note_clock, s);
     commit_stop(s);
     status folded = journal_fold(s->journal);
     if (folded != STATUS_OK)
@@ -129,6 +138,11 @@ int main(int argc, char **argv) {
     case CONFIG_RUN: break;
     }
     log_setup(level_of(s.config.log_level), strcmp(s.config.log_format, "json") == 0);
+    if (s.config.offline.action != OFFLINE_NONE) {
+        int done = offline_run(&s.config);
+        config_deinit(&s.config);
+        return done;
+    }
     s.worker_count = choose_threads(&s.config);
     raise_file_limit(&s.config);
     signal(SIGPIPE, SIG_IGN);
@@ -147,7 +161,10 @@ int main(int argc, char **argv) {
         code = 0;
     }
     if (loaded != STATUS_OK) goto out;
-    if (commit_init(&s) != STATUS_OK || jobs_init(&s) != STATUS_OK || startup_policies(&s) != STATUS_OK) goto out;
+    if (commit_init(&s) != STATUS_OK || jobs_init(&s) != STATUS_OK || startup_migrate(&s) != STATUS_OK ||
+        startup_policies(&s) != STATUS_OK)
+        goto out;
+    if (commit_is_well(&s)) note_clock(&s);
     if (make_workers(&s) != STATUS_OK || start_threads(&s) != STATUS_OK) goto out;
 
     engine_stats stats;

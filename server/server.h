@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "persist/journal.h"
 #include "server/config.h"
+#include "server/timekeeper.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -34,6 +35,7 @@ typedef struct server {
     watch_board *watch; /* open alerts, for those who watch */
     worker **workers;
     unsigned worker_count;
+    timekeeper clock;    /* the ledger's: what is decided and dated goes by it; from commit_init on */
     uint64_t started_ns; /* monotonic */
     char address[128];   /* as bound */
     _Atomic size_t connections;

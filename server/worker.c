@@ -41,7 +41,7 @@ void worker_begin_turn(worker *w) {
     rcu_wake();
     follow_shadow(w);
     w->turn_ns = clock_mono_ns();
-    w->at.now_ms = clock_wall_ms();
+    w->at.now_ms = timekeeper_now_ms(&w->server->clock);
     w->at.day = clock_day_of_ms(w->at.now_ms);
 }
 
