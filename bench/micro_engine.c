@@ -238,7 +238,7 @@ static void decisions(const bench *b, size_t batch) {
 static void quotas(const bench *b, size_t batch) {
     static quota_request requests[BLOCK];
     static quota out[BLOCK];
-    static uint16_t admit[BLOCK];
+    static quota_admission admit[BLOCK];
     uint64_t ns = 0, done = 0;
     for (; done < b->o.lookups / 4; done += BLOCK) {
         for (size_t i = 0; i < BLOCK; i++)
@@ -252,7 +252,7 @@ static void quotas(const bench *b, size_t batch) {
         for (size_t i = 0; i < BLOCK; i += batch)
             engine_quota(b->e, requests + i, batch, moment(b), out + i, admit + i);
         ns += cpu_ns() - begin;
-        for (size_t i = 0; i < BLOCK; i++) CHECK(out[i].status == STATUS_OK && admit[i] == STATUS_OK);
+        for (size_t i = 0; i < BLOCK; i++) CHECK(out[i].status == STATUS_OK && admit[i].status == STATUS_OK);
     }
     char what[64];
     snprintf(what, sizeof what, "engine_quota with admission, batches of %zu", batch);

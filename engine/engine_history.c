@@ -38,8 +38,17 @@ static bool add_raw(raw_events *r, uint32_t version, uint32_t ref, bool expiry) 
     return true;
 }
 
+/* The account's last operation. It may have been forgotten since, and its reference used again. */
+static uint32_t newest_of(const engine *e, const account *a) {
+    if (a->newest == 0 || a->newest > operations_end(&e->operations)) return OPERATIONS_NONE;
+    const operation_entry *o = operations_at(&e->operations, a->newest - 1);
+    if (o->status != STATUS_OK || o->account_version == 0) return OPERATIONS_NONE; /* a free one is all zero */
+    subject_id key = account_key(&o->request.subject, o->request.program);
+    return subject_equal(&key, &a->key) ? a->newest - 1 : OPERATIONS_NONE;
+}
+
 static bool gather(const engine *e, const account *a, raw_events *r) {
-    uint32_t ref = a->newest != 0 ? a->newest - 1 : OPERATIONS_NONE;
+    uint32_t ref = newest_of(e, a);
     for (unsigned n = 0; ref != OPERATIONS_NONE; n++, ref = operations_previous(&e->operations, ref)) {
         r->cut = n == HISTORY_WALK;
         if (r->cut) return true;
@@ -67,10 +76,12 @@ static size_t contiguous(const raw_events *r, size_t end) {
     return first;
 }
 
+/* The reservation that a commit ended; NULL if it was forgotten, whatever bears its id now. */
 static const operation_entry *target_of(const engine *e, const operation_entry *o) {
     const operation_id *id = &o->request.target;
     uint32_t ref = operations_find(&e->operations, operations_hash(&e->operations, id), id);
-    return ref == OPERATIONS_NONE ? NULL : operations_at(&e->operations, ref);
+    const operation_entry *target = ref == OPERATIONS_NONE ? NULL : operations_at(&e->operations, ref);
+    return target != NULL && target->resolved_version == o->account_version ? target : NULL;
 }
 
 /* Balances before an event, from those after it. False if what it ended is not known any more. */

@@ -21,11 +21,21 @@ static status end_reservation(engine *e, const operation_id *id, operation_state
     return operations_load(&e->operations, &ended);
 }
 
+/* An id that turns up again was forgotten in between, and is the newest now. What holds exposure is never forgotten. */
+static status make_way(engine *e, const operation_id *id) {
+    uint32_t ref = operations_find(&e->operations, operations_hash(&e->operations, id), id);
+    if (ref == OPERATIONS_NONE) return STATUS_OK;
+    if (operations_at(&e->operations, ref)->state == OPERATION_OPEN) return STATUS_CORRUPT;
+    operations_unload(&e->operations, id);
+    return STATUS_OK;
+}
+
 static status apply_event(engine *e, const history_event *event) {
     if (event->kind == HISTORY_EXPIRY)
         return end_reservation(e, &event->reservation, OPERATION_EXPIRED, event->at_ms, event->account_version);
     const operation_entry *entry = &event->entry;
-    status code = operations_load(&e->operations, entry);
+    status code = event->kind == HISTORY_KEPT ? STATUS_OK : make_way(e, &entry->request.id);
+    if (code == STATUS_OK) code = operations_load(&e->operations, entry);
     if (code != STATUS_OK || event->kind == HISTORY_KEPT || entry->status != STATUS_OK) return code;
     if (entry->request.kind == OPERATION_COMMIT)
         code = end_reservation(e, &entry->request.target, OPERATION_COMMITTED, entry->at_ms, entry->account_version);

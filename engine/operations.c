@@ -272,18 +272,26 @@ static uint32_t insert(operations *o, uint64_t hash, const operation_entry *e) {
     return ref;
 }
 
-/* Takes an entry that is in no queue out of the index and frees it. */
-static void discard(operations *o, uint64_t hash, uint32_t ref) {
+/* Takes an entry that is in no queue out of the index. */
+static void take_out(operations *o, uint64_t hash, uint32_t ref) {
     operation_entry *e = entry_of(o, ref);
     operations_shard *sh = &o->shards[operations_shard_of(hash)];
     uint32_t at = find_slot(o, sh, hash, &e->request.id);
     CHECK(at != OPERATIONS_NONE);
     vacate(sh, at);
     *e = (operation_entry){0};
+    o->count--;
+}
+
+static void set_free(operations *o, uint32_t ref) {
     *link_of(o, ref) = o->free_head;
     o->free_head = ref;
     o->free_count++;
-    o->count--;
+}
+
+static void discard(operations *o, uint64_t hash, uint32_t ref) {
+    take_out(o, hash, ref);
+    set_free(o, ref);
 }
 
 uint32_t operations_add(operations *o, uint64_t hash, const operation_entry *e, uint32_t previous) {
@@ -373,10 +381,11 @@ status operations_load(operations *o, const operation_entry *e) {
     return code;
 }
 
+/* Its place stays empty until the queues are built: references are in the order of loading until then. */
 void operations_unload(operations *o, const operation_id *id) {
     uint64_t hash = operations_hash(o, id);
     uint32_t ref = operations_find(o, hash, id);
-    if (ref != OPERATIONS_NONE) discard(o, hash, ref);
+    if (ref != OPERATIONS_NONE) take_out(o, hash, ref);
 }
 
 static int by_value(const void *a, const void *b) {
@@ -405,6 +414,10 @@ status operations_rebuild(operations *o) {
     o->resolved = 0;
     for (uint32_t i = 0; i < n; i++) age_append(o, (uint32_t)by_age[i]);
     free(by_age);
+    o->free_head = OPERATIONS_NONE;
+    o->free_count = 0;
+    for (uint32_t ref = 0; ref < o->filled; ref++)
+        if (!in_use(entry_of(o, ref))) set_free(o, ref);
     return STATUS_OK;
 }
 

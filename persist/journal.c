@@ -134,8 +134,29 @@ static status find_last(journal *j, char *problem, size_t room) {
     return s;
 }
 
+/* The log may have been cut where a group ends; then only LAST knows. */
+static status check_last(const journal *j, const last_known *known, char *problem, size_t room) {
+    uint64_t first = atomic_load(&j->sequence) + 1;
+    if (!known->group || known->seed != j->seed || known->sequence < first) return STATUS_OK;
+    problem_set(problem, room,
+                "log: groups %" PRIu64 " to %" PRIu64
+                " were acknowledged and are missing: restore a backup, or let --repair tell what it can do",
+                first, known->sequence);
+    return STATUS_CORRUPT;
+}
+
+static void keep_last(journal *j) {
+    last_open(j->directory, &j->last);
+    last_note_name(&j->last, j->cluster);
+    last_note_manifest(&j->last, j->directory);
+}
+
 static status open_database(journal *j, const char *cluster, bool fresh, char *problem, size_t room) {
-    status s = rocks_init(&j->rocks, problem, room);
+    last_known known;
+    last_read(j->directory, &known);
+    if (known.damaged) log_event(LOG_WARN, "last_damaged", "file=%s/" LAST_ENTRY " kept=no", j->directory);
+    status s = last_check_manifest(j->directory, &known, problem, room);
+    if (s == STATUS_OK) s = rocks_init(&j->rocks, problem, room);
     if (s == STATUS_OK) s = rocks_open(&j->rocks, j->db_path, fresh, problem, room);
     if (s != STATUS_OK) return s;
     if (fresh) {
@@ -146,13 +167,16 @@ static status open_database(journal *j, const char *cluster, bool fresh, char *p
         if (s != STATUS_OK) return s;
     }
     s = read_meta(j, cluster, problem, room);
-    return s == STATUS_OK ? find_last(j, problem, room) : s;
+    if (s == STATUS_OK) s = find_last(j, problem, room);
+    if (s == STATUS_OK) s = check_last(j, &known, problem, room);
+    if (s == STATUS_OK) keep_last(j);
+    return s;
 }
 
 static status create(const journal_options *options, journal **out) {
     journal *j = calloc(1, sizeof *j);
     if (j == NULL) return STATUS_NO_MEMORY;
-    j->lock = -1;
+    j->lock = j->last.fd = -1;
     fold_init(j);
     CHECK(pthread_mutex_init(&j->gate, NULL) == 0);
     CHECK(pthread_mutex_init(&j->opening, NULL) == 0);
@@ -199,6 +223,8 @@ void journal_close(journal **handle) {
     *handle = NULL;
     fold_stop(j);
     rocks_deinit(&j->rocks);
+    last_note_manifest(&j->last, j->directory);
+    last_close(&j->last);
     if (j->lock >= 0) close(j->lock);
     fold_deinit(j);
     pthread_mutex_destroy(&j->gate);
@@ -312,6 +338,7 @@ static status commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t 
     uint64_t end = clock_mono_ns();
     if (end - begin > atomic_load(&j->commit_ns_max)) atomic_store(&j->commit_ns_max, end - begin);
     note_durable(j, &group, &beside, end);
+    if (!j->unsynced) last_note_group(&j->last, group.sequence, group.time_ms, j->seed);
     *sequence = group.sequence;
     return STATUS_OK;
 }
@@ -379,6 +406,7 @@ status journal_cut_history(journal *j, int64_t before_ms) {
     rocksdb_writebatch_destroy(batch);
     if (s != STATUS_OK) return s;
     atomic_store(&j->history_first, o.first_kept);
+    format_group_key(o.last_old, to); /* a file's range ends with its last key, the range above before it */
     give_back_history(j, from, to);
     return STATUS_OK;
 }

@@ -69,13 +69,12 @@ static void write_group(world *w, uint64_t *seed, uint32_t *next) {
         report_result out;
         cr_assert_eq(txn_report(w->t, &r, &out), STATUS_OK);
     }
-    buf changes = {0};
-    cr_assert_eq(txn_changes(w->t, &changes), STATUS_OK);
-    buf_deinit(&changes);
+    buf_clear(&w->log);
+    cr_assert_eq(world_changes(w), STATUS_OK);
     if (help_below(seed, 10) == 0)
         txn_abort(w->t);
     else
-        txn_publish(w->t);
+        world_publish(w);
 }
 
 Test(dossier_threads, a_profile_and_its_dossier_belong_together) {

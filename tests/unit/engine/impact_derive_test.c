@@ -49,8 +49,8 @@ static policy_set *load(const char *scorecard, uint32_t version, policy_file fil
 
 static void publish(world *w) {
     buf_clear(&w->log);
-    cr_assert_eq(txn_changes(w->t, &w->log), STATUS_OK);
-    txn_publish(w->t);
+    cr_assert_eq(world_changes(w), STATUS_OK);
+    world_publish(w);
 }
 
 static void put_someone(world *w, uint32_t n) {

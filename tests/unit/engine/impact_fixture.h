@@ -106,8 +106,8 @@ static inline void put_someone(world *w, uint32_t n) {
 
 static inline void publish(world *w) {
     buf_clear(&w->log);
-    cr_assert_eq(txn_changes(w->t, &w->log), STATUS_OK);
-    txn_publish(w->t);
+    cr_assert_eq(world_changes(w), STATUS_OK);
+    world_publish(w);
 }
 
 static inline void pledge(world *w, uint32_t n) {

@@ -458,6 +458,11 @@ static operation request(unsigned kind) {
     case OPERATION_RELEASE: op.target.bytes[15] = 9; break;
     case OPERATION_SETTLE: op.amount_fen = 5; break;
     case OPERATION_PLEDGE: return pledge_of(7, 5, 1, UINT32_MAX);
+    case OPERATION_AMEND:
+        op.amount_fen = 5;
+        op.instrument = 7;
+        break;
+    case OPERATION_FREEZE: memcpy(op.reference, "A-1", 3); break;
     case OPERATION_WITHDRAW: op.instrument = 7; break;
     case OPERATION_ENERGY:
         op.amount_fen = 5;
@@ -475,8 +480,9 @@ Test(ledger, fields_that_a_kind_does_not_use_must_be_zero) {
     static const struct {
         unsigned from, to;
         const char *kinds; /* the kinds that use these bytes, by number */
-    } fields[] = {{30, 32, "5"}, {32, 40, "12457"}, {40, 48, "23567"}, {48, 56, "237"}, {56, 60, "157"}, {60, 64, "5"}};
-    for (unsigned kind = OPERATION_RESERVE; kind <= OPERATION_ENERGY; kind++) {
+    } fields[] = {{30, 31, "5"},    {31, 32, "123456789:"}, {32, 40, "124578"}, {40, 48, "2356789"},
+                  {48, 56, "2379"}, {56, 60, "1578"},       {60, 64, "58"}}; /* ':' is 10 */
+    for (unsigned kind = OPERATION_RESERVE; kind < OPERATION_KIND_END; kind++) {
         operation good = request(kind);
         cr_assert_eq(operate_form(&good), STATUS_OK, "%s", operation_name(kind));
         for (size_t f = 0; f < sizeof fields / sizeof *fields; f++)
@@ -490,7 +496,10 @@ Test(ledger, fields_that_a_kind_does_not_use_must_be_zero) {
     }
     operation op = request(0);
     cr_assert_eq(operate_form(&op), STATUS_BAD_ENTRY);
-    op.kind = 8;
+    op.kind = OPERATION_KIND_END;
+    cr_assert_eq(operate_form(&op), STATUS_BAD_ENTRY);
+    op = request(OPERATION_SETTLE);
+    op.flags = OPERATION_LINKED << 1;
     cr_assert_eq(operate_form(&op), STATUS_BAD_ENTRY);
     op = request(OPERATION_SETTLE);
     memset(&op.id, 0, sizeof op.id);
@@ -539,14 +548,14 @@ Test(ledger, contents_are_checked) {
 Test(ledger, pledges_are_checked) {
     static const struct {
         uint64_t id;
-        uint16_t kind;
+        uint8_t kind;
         uint32_t from, to;
         status expected;
     } cases[] = {
         {0, INSTRUMENT_BOND, 0, UINT32_MAX, STATUS_BAD_VALUE},
         {1, INSTRUMENT_NONE, 0, UINT32_MAX, STATUS_BAD_VALUE},
         {1, 4, 0, UINT32_MAX, STATUS_BAD_VALUE},
-        {1, 257, 0, UINT32_MAX, STATUS_BAD_VALUE},
+        {1, 255, 0, UINT32_MAX, STATUS_BAD_VALUE},
         {1, INSTRUMENT_BOND, 0, NOW_HOUR + 1, STATUS_OK},
         {1, INSTRUMENT_BOND, 0, NOW_HOUR, STATUS_BAD_VALIDITY}, /* ends as it begins */
         {1, INSTRUMENT_BOND, 1, NOW_HOUR, STATUS_BAD_VALIDITY}, /* has ended */
@@ -609,11 +618,16 @@ Test(ledger, damaged_accounts_are_not_decoded) {
         {79, 0x80, "negative time"},
         {84, 9, "nine instruments"},
         {84, 1, "an instrument beyond the count"},
-        {88, 1, "reserved byte"},
+        {88, 4, "unknown flag"},
+        {89, 4, "warned of level 4"},
+        {92, 1, "a reference that belongs to memory"},
+        {96, 'x', "a reference of a freeze, not frozen"},
+        {112, 1, "reserved byte"},
         {128, 2, "the same instrument twice"},
         {143, 0x80, "negative amount"},
         {152, 4, "unknown instrument kind"},
-        {153, 1, "reserved byte of an instrument"},
+        {153, 4, "unknown alert of an instrument"},
+        {154, 1, "reserved byte of an instrument"},
         {383, 1, "an empty place in use"},
         {148, 0, "validity"},
     };
@@ -635,24 +649,24 @@ Test(ledger, damaged_accounts_are_not_decoded) {
 }
 
 Test(ledger, an_operation_comes_back_from_its_image) {
-    for (unsigned kind = OPERATION_RESERVE; kind <= OPERATION_ENERGY; kind++) {
+    for (unsigned kind = OPERATION_RESERVE; kind < OPERATION_KIND_END; kind++) {
         bool open = kind == OPERATION_RESERVE;
         operation_entry e = {.request = request(kind), .at_ms = 1000, .state = open ? OPERATION_OPEN : OPERATION_FINAL};
         e.resolved_s = open ? 0 : 1;
-        e.result = (operation_result){.warning = 2,
-                                      .flags = 9,
-                                      .account_version = 0x01020304,
-                                      .amount_fen = e.request.amount_fen,
-                                      .limit_fen = 1,
-                                      .used_fen = 2,
-                                      .available_fen = 3,
-                                      .expires_ms = open ? 2000 : 0};
+        e.warning = 2;
+        e.flags = 9;
+        e.account_version = 0x01020304;
+        e.amount_fen = e.request.amount_fen;
+        e.limit_fen = 1;
+        e.used_fen = 3;
+        e.committed_fen = 2;
+        e.life_ms = open ? 1000 : 0;
         uint8_t image[OPERATION_IMAGE];
         operation_entry back;
         operation_entry_encode(&e, image);
         cr_assert_eq(operation_entry_decode(image, &back), STATUS_OK, "%s", operation_name(kind));
         cr_assert_arr_eq(&e, &back, sizeof e);
-        cr_assert_eq(image[68], 4, "little-endian");
+        cr_assert_eq(image[104], 4, "little-endian");
     }
 }
 
@@ -667,28 +681,31 @@ Test(ledger, damaged_operations_are_not_decoded) {
         {28, 0, "granted in no program"},
         {28, 16, "granted in no program"},
         {63, 1, "unused field"},
-        {64, 220, "an environment's failure kept"},
-        {64, 142, "a refusal that is open"},
-        {66, 4, "warning 4"},
+        {31, 2, "unknown flag"},
+        {112, 220, "an environment's failure kept"},
+        {112, 142, "a refusal that is open"},
+        {114, 1, "granted, and violated"},
+        {116, 4, "warning 4"},
         {72, 6, "granted another amount"},
-        {95, 0x80, "negative limit"},
-        {104, 0, "ends before it began"},
-        {119, 0x80, "negative time"},
-        {120, 0, "granted but final"},
-        {120, 5, "unknown state"},
-        {121, 1, "reserved byte"},
-        {124, 1, "open and resolved"},
-        {120, 2, "committed and not resolved"},
+        {87, 0x80, "negative limit"},
+        {96, 1, "more committed than used"},
+        {108, 0, "without a life"},
+        {71, 0x80, "negative time"},
+        {118, 0, "granted but final"},
+        {118, 5, "unknown state"},
+        {119, 1, "reserved byte"},
+        {120, 1, "open and resolved"},
+        {124, 1, "open and ended by a version"},
+        {118, 2, "committed and not resolved"},
     };
     operation_entry e = {.request = request(OPERATION_RESERVE), .at_ms = 255, .state = OPERATION_OPEN}, back;
-    e.result.amount_fen = 5;
-    e.result.expires_ms = 256 + 255;
+    e.amount_fen = 5;
+    e.life_ms = 7;
     uint8_t image[OPERATION_IMAGE];
     for (size_t i = 0; i < sizeof damage / sizeof *damage; i++) {
         operation_entry_encode(&e, image);
         cr_assert_eq(operation_entry_decode(image, &back), STATUS_OK);
         image[damage[i].byte] = damage[i].value;
-        if (damage[i].byte == 104) image[105] = 0;
         cr_assert_eq(operation_entry_decode(image, &back), STATUS_CORRUPT, "%s", damage[i].what);
     }
 }
@@ -706,7 +723,8 @@ Test(ledger, keys_are_reversible) {
 Test(ledger, names) {
     cr_assert_str_eq(operation_name(OPERATION_ENERGY), "energy");
     cr_assert_null(operation_name(0));
-    cr_assert_null(operation_name(8));
+    cr_assert_str_eq(operation_name(OPERATION_UNFREEZE), "unfreeze");
+    cr_assert_null(operation_name(OPERATION_KIND_END));
     cr_assert_str_eq(instrument_name(INSTRUMENT_GROUP_GUARANTEE), "group_guarantee");
     cr_assert_null(instrument_name(0));
     cr_assert_null(instrument_name(4));

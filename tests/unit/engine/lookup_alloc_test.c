@@ -154,7 +154,7 @@ static void populate(world *w, dice *d) {
 typedef struct answers {
     decision decisions[SUBJECTS];
     quota quotas[SUBJECTS];
-    uint16_t admit[SUBJECTS];
+    quota_admission admit[SUBJECTS];
     profile profiles[SUBJECTS];
     bool found[SUBJECTS];
 } answers;

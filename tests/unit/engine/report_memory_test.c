@@ -53,19 +53,21 @@ static void trial_report(trial *t, report r) {
 }
 
 static void trial_commit(trial *t) {
-    buf changes = {0};
+    buf changes = {0}, history = {0};
     trial_arm(t);
-    status code = txn_changes(t->w.t, &changes);
+    status code = txn_changes(t->w.t, &changes, &history);
     if (trial_disarm(t) && code != STATUS_OK) {
         cr_assert_eq(code, STATUS_NO_MEMORY);
         buf_clear(&changes);
-        code = txn_changes(t->w.t, &changes);
+        buf_clear(&history);
+        code = txn_changes(t->w.t, &changes, &history);
     }
     cr_assert_eq(code, STATUS_OK);
-    buf_append(&t->w.log, changes.data, changes.size);
+    world_keep(&t->w, &changes, &history);
     buf_deinit(&changes);
+    buf_deinit(&history);
     trial_arm(t);
-    txn_publish(t->w.t);
+    world_publish(&t->w);
     (void)trial_disarm(t); /* publishing cannot fail, whatever happens */
     world_check(t->w.e);
 }

@@ -43,7 +43,7 @@ Test(format, a_group_comes_back) {
     size_t size = encode(value);
     format_group g;
     const char *why;
-    cr_assert_eq(format_group_decode(value, size, &g, &why), STATUS_OK);
+    cr_assert_eq(format_group_decode(value, size, false, &g, &why), STATUS_OK);
     cr_assert_eq(g.sequence, 7);
     cr_assert_eq(g.time_ms, -1);
     cr_assert_eq(g.length, 11);
@@ -57,12 +57,12 @@ Test(format, every_flipped_bit_and_every_cut_is_seen) {
     const char *why;
     for (size_t bit = 0; bit < size * 8; bit++) {
         value[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        cr_assert_eq(format_group_decode(value, size, &g, &why), STATUS_CORRUPT, "bit %zu", bit);
+        cr_assert_eq(format_group_decode(value, size, false, &g, &why), STATUS_CORRUPT, "bit %zu", bit);
         cr_assert_not_null(why);
         value[bit / 8] ^= (uint8_t)(1u << bit % 8);
     }
     for (size_t cut = 0; cut < size; cut++)
-        cr_assert_eq(format_group_decode(value, cut, &g, &why), STATUS_CORRUPT, "cut %zu", cut);
+        cr_assert_eq(format_group_decode(value, cut, false, &g, &why), STATUS_CORRUPT, "cut %zu", cut);
 }
 
 Test(format, a_value_belongs_to_its_table_and_key) {

@@ -42,7 +42,7 @@ static int child_main(const char *directory, const char *arguments) {
         uint64_t sequence = 0, next = journal_sequence(j) + 1;
         buf_clear(&b);
         make_group(next, &b);
-        child_check(journal_commit(j, 0, b.data, b.size, &sequence) == STATUS_OK);
+        child_check(journal_commit(j, 0, b.data, b.size, NULL, 0, &sequence) == STATUS_OK);
         child_check(sequence == next);
         child_check(write(STDOUT_FILENO, &sequence, sizeof sequence) == sizeof sequence);
         if (fold_every != 0 && sequence % fold_every == 0) child_check(journal_fold(j) == STATUS_OK);

@@ -206,14 +206,14 @@ Test(journal_damage, meta_is_checked) {
     rocks r;
     raw_open(&r, dir);
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    meta_put_number(&r, batch, META_FORMAT, FORMAT_VERSION + 1);
+    meta_put_number(&r, batch, META_FORMAT, META_VERSION + 1);
     expect_ok(rocks_write(&r, batch, true, NULL, 0));
     rocksdb_writebatch_destroy(batch);
     rocks_deinit(&r);
     help_map map = {0};
     char problem[HELP_ROOM];
     expect_status(reload(1, &map, problem), STATUS_UNSUPPORTED_VERSION);
-    cr_assert_not_null(strstr(problem, "version 2"), "%s", problem);
+    cr_assert_not_null(strstr(problem, "version 3"), "%s", problem);
 }
 
 /* ------------------------------------------------------------------ RocksDB's files */

@@ -205,7 +205,7 @@ static inline void help_named(buf *to, change_table table, const char *key, cons
 static inline uint64_t help_commit(journal *j, const buf *changes) {
     uint64_t sequence = 0;
     expect_ok(buf_status(changes));
-    expect_ok(journal_commit(j, INT64_C(1795449600000), changes->data, changes->size, &sequence));
+    expect_ok(journal_commit(j, INT64_C(1795449600000), changes->data, changes->size, NULL, 0, &sequence));
     return sequence;
 }
 

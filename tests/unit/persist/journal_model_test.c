@@ -14,13 +14,13 @@ typedef struct model {
     journal *j;
     help_map map;
     uint64_t sequence; /* groups committed */
-    buf group;
+    buf group, history;
 } model;
 
 static uint64_t below(model *m, uint64_t n) { return help_random(&m->random) % n; }
 
 static void random_record(model *m) {
-    change_table table = (change_table)(1 + below(m, CHANGE_TABLE_END - 1));
+    change_table table = (change_table)(1 + below(m, CHANGE_HISTORY - 1));
     uint8_t key[LIMIT_KEY_BYTES];
     memset(key, (int)below(m, 3), sizeof key);
     key[0] = (uint8_t)(below(m, 8) * 36); /* few keys, so that images replace each other */
@@ -36,16 +36,51 @@ static void random_record(model *m) {
     free(value);
 }
 
+/* What the load will hand over of a group's history. */
+static void model_history(model *m, bool kept, uint64_t sequence) {
+    uint8_t key[FORMAT_GROUP_KEY];
+    format_group_key(sequence, key);
+    change c = {.table = CHANGE_HISTORY, .key = key, .key_length = sizeof key, .removed = !kept};
+    if (kept) {
+        c.value = m->history.data;
+        c.value_length = m->history.size;
+    }
+    help_apply(&m->map, &c);
+}
+
+/* Groups carry their number as their time. */
+static void cut(model *m) {
+    int64_t before = (int64_t)below(m, m->sequence + 5) - 2;
+    expect_ok(journal_cut_history(m->j, before));
+    help_image *oldest = NULL;
+    for (size_t i = 0; i < m->map.count; i++) {
+        help_image *e = &m->map.images[i];
+        if (e->table != CHANGE_HISTORY || e->removed) continue;
+        uint64_t sequence = format_group_sequence(e->key, e->key_length);
+        e->removed = (int64_t)sequence - 1 <= before;
+        if (!e->removed && (oldest == NULL || memcmp(e->key, oldest->key, e->key_length) < 0)) oldest = e;
+    }
+    journal_stats stats;
+    journal_get_stats(m->j, &stats);
+    cr_assert_eq(stats.history_first, oldest == NULL ? 0 : format_group_sequence(oldest->key, oldest->key_length));
+}
+
 static void reopen(model *m);
 
 static void commit(model *m) {
     buf_clear(&m->group);
     for (uint64_t n = below(m, 30); n > 0; n--) random_record(m);
+    buf_clear(&m->history);
+    for (uint64_t n = below(m, 3) * below(m, 50000); n > 0; n--) {
+        uint8_t byte = (uint8_t)below(m, 256);
+        buf_append(&m->history, &byte, 1);
+    }
     uint64_t sequence = 0;
     unsigned fault = (unsigned)below(m, 40);
     if (fault == 0) fault_arm(FAULT_COMMIT, 1, 1, STATUS_NO_SPACE);
     if (fault == 1) fault_arm(FAULT_COMMITTED, 1, 1, STATUS_IO_ERROR);
-    status s = journal_commit(m->j, (int64_t)m->sequence, m->group.data, m->group.size, &sequence);
+    status s = journal_commit(m->j, (int64_t)m->sequence, m->group.data, m->group.size, m->history.data,
+                              m->history.size, &sequence);
     bool applied = s == STATUS_OK;
     cr_assert_eq(applied, fault > 1);
     if (applied)
@@ -56,6 +91,7 @@ static void commit(model *m) {
     if (!applied) return;
     m->sequence++;
     help_apply_all(&m->map, m->group.data, m->group.size);
+    if (m->history.size > 0) model_history(m, true, m->sequence);
 }
 
 static void fold(model *m) {
@@ -114,6 +150,8 @@ static void run(uint64_t seed) {
             reopen(&m);
         else if (what <= 2)
             fold(&m);
+        else if (what == 3)
+            cut(&m);
         else
             commit(&m);
     }
@@ -121,6 +159,7 @@ static void run(uint64_t seed) {
     journal_close(&m.j);
     help_map_clear(&m.map);
     buf_deinit(&m.group);
+    buf_deinit(&m.history);
     help_remove_parent(&m.dir);
 }
 

@@ -211,7 +211,7 @@ Test(journal, a_group_has_a_largest_size) {
     expect_ok(journal_fold(j));
     uint64_t sequence = 0;
     help_named(&b, CHANGE_STATE, "y", "");
-    expect_status(journal_commit(j, 0, b.data, b.size, &sequence), STATUS_TOO_LARGE);
+    expect_status(journal_commit(j, 0, b.data, b.size, NULL, 0, &sequence), STATUS_TOO_LARGE);
     buf_clear(&b);
     help_named(&b, CHANGE_STATE, "z", "after");
     cr_assert_eq(help_commit(j, &b), 2, "a group too large has no number");

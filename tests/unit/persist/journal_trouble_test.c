@@ -21,7 +21,7 @@ TestSuite(journal_trouble, .init = setup, .fini = teardown, .timeout = 120);
 static status commit_value(journal *j, const char *key, const char *value, uint64_t *sequence) {
     buf b = {0};
     help_named(&b, CHANGE_STATE, key, value);
-    status s = journal_commit(j, 0, b.data, b.size, sequence);
+    status s = journal_commit(j, 0, b.data, b.size, NULL, 0, sequence);
     buf_deinit(&b);
     return s;
 }
@@ -203,7 +203,7 @@ static void commit_some(journal *j, help_map *map, uint32_t version) {
         }
         uint64_t sequence;
         CHECK(buf_status(&b) == STATUS_OK);
-        CHECK(journal_commit(j, 0, b.data, b.size, &sequence) == STATUS_OK);
+        CHECK(journal_commit(j, 0, b.data, b.size, NULL, 0, &sequence) == STATUS_OK);
         if (map != NULL) help_apply_all(map, b.data, b.size);
     }
     buf_deinit(&b);
@@ -389,7 +389,7 @@ static status commit_block(run *r) {
     free(blob);
     help_subject(&r->last, r->version % 50, r->version);
     uint64_t sequence;
-    status s = journal_commit(r->j, 0, r->last.data, r->last.size, &sequence);
+    status s = journal_commit(r->j, 0, r->last.data, r->last.size, NULL, 0, &sequence);
     if (s == STATUS_OK) help_apply_all(&r->map, r->last.data, r->last.size);
     return s;
 }
