@@ -20,7 +20,9 @@ struct config;
     X(backups, "DIR", false, "list the backups in DIR")                                                                \
     X(verify_backup, "DIR", false, "read every file of the backups in DIR, compare checksums (one: --backup ID)")      \
     X(restore, "DIR", true, "make the new data directory --data from a backup in DIR, and check it")                   \
-    X(verify, NULL, true, "read and check everything in --data")
+    X(verify, NULL, true, "read and check everything in --data")                                                       \
+    X(dump, "FILE", true, "write everything in --data as text (docs/FORMAT.md); - is standard output")                 \
+    X(load, "FILE", true, "make the new data directory --data from such a text, and check it; - is standard input")
 
 /*  X(name, argument or NULL, help) — of no use without an action. */
 #define OFFLINE_MODIFIERS(X)                                                                                           \

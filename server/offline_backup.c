@@ -127,7 +127,7 @@ static int check_restored(const config *c, const backup_info *b) {
     char problem[PROBLEM] = "", checked[PROBLEM] = "";
     offline_data d = {0};
     status s = offline_open(c->data, &d, problem, sizeof problem);
-    if (s == STATUS_OK) s = offline_load(c, &d, problem, sizeof problem);
+    if (s == STATUS_OK) s = offline_fill(c, &d, problem, sizeof problem);
     if (s == STATUS_OK && !engine_check(d.engine, checked, sizeof checked)) {
         s = STATUS_CORRUPT;
         snprintf(problem, sizeof problem, "%.*s", (int)sizeof problem - 1, checked);

@@ -30,7 +30,7 @@ static unsigned threads_of(const config *c) {
     return cores < 1 ? 1 : cores > LIMIT_THREADS_MAX ? LIMIT_THREADS_MAX : (unsigned)cores;
 }
 
-status offline_load(const config *c, offline_data *d, char *problem, size_t room) {
+status offline_fill(const config *c, offline_data *d, char *problem, size_t room) {
     engine_options options = {.max_subjects = (uint32_t)c->max_subjects, .seed = journal_seed(d->journal)};
     problem[0] = '\0';
     status s = engine_create(&options, &d->engine);

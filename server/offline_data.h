@@ -15,7 +15,7 @@ typedef struct offline_data {
 /* Opens it for this process alone; nothing is folded while it is open. As journal_open: NOT_FOUND if there is none. */
 status offline_open(const char *directory, offline_data *out, char *problem, size_t room) MUST_CHECK;
 /* Loads it and checks what a start checks. CORRUPT names what is damaged. */
-status offline_load(const config *c, offline_data *d, char *problem, size_t room) MUST_CHECK;
+status offline_fill(const config *c, offline_data *d, char *problem, size_t room) MUST_CHECK;
 void offline_close(offline_data *d);
 
 #endif

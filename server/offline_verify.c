@@ -119,7 +119,7 @@ static void check_files(checking *v) {
 
 static bool load(checking *v) {
     char problem[PROBLEM] = "";
-    status s = offline_load(v->c, &v->data, problem, sizeof problem);
+    status s = offline_fill(v->c, &v->data, problem, sizeof problem);
     engine_stats stats = {0};
     if (s == STATUS_OK)
         engine_get_stats(v->data.engine, &stats);
