@@ -74,7 +74,7 @@ static int unknown_command(cli *c, const char *name) {
 
 /* Commands whose help has all their actions. */
 static bool has_actions(const char *name) {
-    static const char *const names[] = {"record", "commitment", "service", "list"};
+    static const char *const names[] = {"record", "commitment", "service", "list", "alerts", "backup"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(names[i], name) == 0) return true;
     return false;

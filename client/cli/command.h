@@ -19,6 +19,8 @@
     X(name, "tell the name of a subject")                                                                              \
     X(sources, "where the values of a profile come from; who may say what")                                            \
     X(quota, "the guarantee quota: show, check, reserve, commit, release, settle, pledge, …")                          \
+    X(watch, "alerts as they come: quotas nearly used up, bonds that end, top-ups that are due")                       \
+    X(alerts, "the alerts that are open; acknowledge them")                                                            \
     X(import, "load profiles and accounts from CSV")                                                                   \
     X(export, "write profiles and accounts as CSV")                                                                    \
     X(policy, "check, test, compare, activate policy sets; their impact, their history")                               \
@@ -27,6 +29,8 @@
     X(fields, "the schema of profile fields")                                                                          \
     X(info, "size, policy and state of the server")                                                                    \
     X(stats, "counters of the server")                                                                                 \
+    X(backup, "back up the running server; list and verify backups")                                                   \
+    X(verify, "check everything that a server or a data directory holds")                                              \
     X(id, "check identification numbers")                                                                              \
     X(gen, "make a file of invented subjects")                                                                         \
     X(help, "this list, or the help of a command")
