@@ -34,6 +34,14 @@ typedef struct upkeep {
     bool told_everybody; /* as of the last group */
     uint64_t told_changed;
     uint64_t everybody_ns; /* when that walk began */
+
+    /* the walk for alerts, in rounds */
+    bool watching;           /* a round is under way … */
+    bool watch_again;        /* … and another one is wanted right behind it */
+    uint64_t watch_began_ns; /* the last one */
+    uint64_t watch_cost_ns;  /* of one account, as measured */
+    int64_t watch_hour;      /* hour and policies as of the last round */
+    uint32_t watch_policies;
 } upkeep;
 
 struct committer {
@@ -68,7 +76,8 @@ void upkeep_init(committer *c);
 void upkeep_deinit(committer *c);
 /* Takes what the tallies have counted, if it is time (or always). */
 void upkeep_collect(committer *c, bool always);
-/* Puts it into the open group, as far as it fits, and sweeps for some hundred µs; for 2 ms if nobody waits. */
+/* Puts it into the open group, as far as it fits, sweeps for some hundred µs, and looks at accounts for alerts as long;
+ * for 2 ms each if nobody waits. */
 void upkeep_add(committer *c, bool idle);
 /* The last thing that goes into a group, if there is one: the ledger's time, so that a start goes on from there. */
 void upkeep_mark_clock(committer *c);

@@ -1,12 +1,17 @@
 /* What the commit thread does beside requests: it takes over what the workers' tallies have counted, and gives the
- * sweep its portions.
+ * sweep and the walk for alerts their portions.
  *
  * Counts pass through an overlay of the committer's: they stay there until a group that carries them is published, so a
  * group that is refused loses none. A start of the server that follows a kill misses what was counted since the last
  * collection, COLLECT_EVERY_NS at most.
  *
  * The sweep gets a number of steps that takes about SLICE_BUSY_NS by what steps cost lately, so that a group which
- * waits is late by that at most, and SLICE_IDLE_NS when there is nobody to wait. */
+ * waits is late by that at most, and SLICE_IDLE_NS when there is nobody to wait.
+ *
+ * The walk for alerts goes in rounds over all accounts. A round begins WATCH_EVERY_NS after the one before began, and
+ * at once when an hour begins or policies change: then bonds end and limits move. It gets slices like the sweep's; one
+ * that has taken WATCH_LATE_NS gets long ones even while requests wait, so that every account is looked at within
+ * ALERT_ROUND_MS. Nothing is written unless something is raised. */
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,6 +26,9 @@
 #define SLICE_BUSY_NS 300000u
 #define SLICE_IDLE_NS 2000000u
 #define STEPS_MOST 100000u
+#define WATCH_EVERY_NS UINT64_C(7000000000)
+#define WATCH_LATE_NS UINT64_C(1000000000)
+#define WATCH_COST_LEAST_NS 50u
 
 typedef struct counted {
     struct { /* 8 bytes */
@@ -33,7 +41,7 @@ typedef struct counted {
 } counted;
 
 void upkeep_init(committer *c) {
-    c->upkeep = (upkeep){.sweep_more = true, .cost_ns = 1000};
+    c->upkeep = (upkeep){.sweep_more = true, .cost_ns = 1000, .watching = true, .watch_cost_ns = 1000};
     overlay_init(&c->upkeep.counted, sizeof(counted), sizeof(uint64_t));
     c->upkeep.next_collection_ns = clock_mono_ns() + COLLECT_EVERY_NS;
     c->upkeep.next_cut_ns = clock_mono_ns() + CUT_EVERY_NS;
@@ -152,15 +160,67 @@ static void sweep_some(committer *c, bool idle) {
     if (u->sweep_more) u->cost_ns = (u->cost_ns * 3 + cost) / 4 + 1; /* the last one ends early */
 }
 
+/* ------------------------------------------------------------------ the walk for alerts */
+
+static int64_t hour_now(const committer *c) { return timekeeper_now_ms(&c->server->clock) / CLOCK_MS_PER_HOUR; }
+
+static void begin_round(committer *c) {
+    upkeep *u = &c->upkeep;
+    u->watching = true;
+    u->watch_again = false;
+    u->watch_began_ns = clock_mono_ns();
+    u->watch_hour = hour_now(c);
+}
+
+/* What accounts were judged by so far is no longer so. */
+static void want_round(committer *c) {
+    if (c->upkeep.watching)
+        c->upkeep.watch_again = true;
+    else
+        begin_round(c);
+}
+
+static bool round_is_due(const committer *c) {
+    const upkeep *u = &c->upkeep;
+    return u->watching || u->watch_hour != hour_now(c) || clock_mono_ns() - u->watch_began_ns >= WATCH_EVERY_NS;
+}
+
+static void note_policies(committer *c) {
+    uint32_t policies = policy_version(engine_policy(c->server->engine));
+    if (policies != c->upkeep.watch_policies) want_round(c);
+    c->upkeep.watch_policies = policies;
+}
+
+static void watch_some(committer *c, bool idle) {
+    upkeep *u = &c->upkeep;
+    if (!round_is_due(c)) return;
+    if (!u->watching || u->watch_hour != hour_now(c)) want_round(c);
+    uint64_t began = clock_mono_ns();
+    bool late = began - u->watch_began_ns >= WATCH_LATE_NS;
+    uint64_t steps = (idle || late ? SLICE_IDLE_NS : SLICE_BUSY_NS) / u->watch_cost_ns;
+    if (steps < 1) steps = 1;
+    if (steps > STEPS_MOST) steps = STEPS_MOST;
+    bool round = txn_watch(c->txn, steps);
+    uint64_t cost = (clock_mono_ns() - began) / steps;
+    if (round) {
+        u->watching = false;
+        if (u->watch_again) begin_round(c);
+    } else if (txn_size(c->txn) < GROUP_BYTES) { /* all of the steps were made */
+        u->watch_cost_ns = (u->watch_cost_ns * 3 + cost) / 4 + 1;
+        if (u->watch_cost_ns < WATCH_COST_LEAST_NS) u->watch_cost_ns = WATCH_COST_LEAST_NS;
+    }
+}
+
 void upkeep_add(committer *c, bool idle) {
     add_counted(c);
     if (txn_size(c->txn) < GROUP_BYTES) sweep_some(c, idle);
+    if (txn_size(c->txn) < GROUP_BYTES) watch_some(c, idle);
 }
 
 bool upkeep_wanted(const committer *c) {
     const upkeep *u = &c->upkeep;
     return u->sweep_more || u->counted.count > 0 || u->mark_wanted ||
-           u->day != clock_day_of_ms(timekeeper_now_ms(&c->server->clock));
+           u->day != clock_day_of_ms(timekeeper_now_ms(&c->server->clock)) || round_is_due(c);
 }
 
 /* ------------------------------------------------------------------ after a group */
@@ -178,6 +238,7 @@ static void drop_carried(upkeep *u) {
 
 void upkeep_published(committer *c) {
     drop_carried(&c->upkeep);
+    note_policies(c);
     clock_is_marked(&c->upkeep);
     tell(c);
 }
@@ -186,5 +247,6 @@ void upkeep_aborted(committer *c) {
     upkeep *u = &c->upkeep;
     u->in_group = u->mark_in_group = false;
     u->sweep_more = true; /* its position is what it was */
+    u->watching = true;   /* likewise */
     for (uint32_t i = 0; i < u->counted.count; i++) ((counted *)overlay_at(&u->counted, i))->in_group = false;
 }
