@@ -34,7 +34,10 @@ static status fold_upto(journal *j, uint64_t upto, char *problem, size_t room) {
     while (s == STATUS_OK && mark < upto) {
         fold_progress p;
         s = fold_round(j, upto, &p, problem, room);
-        if (p.mark > mark) publish(j, &p);
+        if (p.mark > mark) {
+            publish(j, &p);
+            last_note_manifest(&j->last, j->directory);
+        }
         records += p.records;
         bytes += p.bytes;
         mark = p.mark;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "persist/format.h"
 #include "persist/journal.h"
+#include "persist/last.h"
 #include "persist/problem.h"
 #include "persist/rocks.h"
 
@@ -57,6 +58,7 @@ struct journal {
     bool loaded;
     int lock;
     rocks rocks;
+    last_file last;
     journal_failed failed;
     status heal_told; /* the last failure of healing that was logged, and when (monotonic) */
     uint64_t heal_told_ns;
