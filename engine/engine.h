@@ -162,6 +162,13 @@ uint32_t engine_policy_newest(const engine *e);
 /* [writer] Walks every invariant: stores, accounts, open reservations add up to reserved_fen and open_reservations of
  * each account, expiry queue complete. False with one sentence. */
 bool engine_check(const engine *e, char *problem, size_t room);
+/* [writer] The part of it that is about money: accounts, operations, alerts. Its cost grows with accounts and
+ * operations, not with subjects. */
+bool engine_check_accounts(const engine *e, char *problem, size_t room);
+/* [reader] The part of it that a reader can check, for up to `max` subjects from *cursor on: every profile is valid, is
+ * found by its id, and its dossier is about the same subject. *checked grows; it is over when that stays the same. */
+bool engine_check_subjects(const engine *e, store_cursor *cursor, size_t max, uint64_t *checked, char *problem,
+                           size_t room);
 
 /* ------------------------------------------------------------------ the writer */
 

@@ -209,9 +209,11 @@ static const struct {
     {"job", command_job, {"job", "scenario", "by", NULL}},
     {"job_cancel", command_job_cancel, {"job", NULL}},
     {"jobs", command_jobs, {NULL}},
-    {"quota_history", command_quota_history, {"subject", "program", "before", "max", NULL}},
+    {"backup", command_backup, {"directory", "keep", NULL}},
+    {"verify", command_verify, {NULL}},
     {"alerts", command_alerts, {"after", "max", NULL}},
     {"alert_ack", command_alert_ack, {"numbers", NULL}},
+    {"quota_history", command_quota_history, {"subject", "program", "before", "max", NULL}},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

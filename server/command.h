@@ -95,10 +95,16 @@ status command_impact_start(command_run *r);
 status command_job(command_run *r);
 status command_job_cancel(command_run *r);
 status command_jobs(command_run *r);
-/* command_ledger.c */
-status command_quota_history(command_run *r);
+/* command_backup.c */
+status command_backup(command_run *r);
+status command_verify(command_run *r);
+struct backup_run;
+/* The members of a job that is a backup. */
+void command_backup_document(const struct backup_run *run, json_t **to);
 /* command_alerts.c */
 status command_alerts(command_run *r);
 status command_alert_ack(command_run *r);
+/* command_ledger.c */
+status command_quota_history(command_run *r);
 
 #endif

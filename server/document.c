@@ -3,6 +3,7 @@
 #include "server/document.h"
 #include "base/clock.h"
 #include "base/purpose.h"
+#include "persist/backup.h"
 #include "server/connection.h"
 #include "server/worker.h"
 
@@ -84,6 +85,23 @@ static json_t *sweep_document(const sweep_progress *p) {
                      (json_int_t)p->total, "changed", (json_int_t)p->changed);
 }
 
+/* What a start would replay, and what bounds it. */
+static json_t *log_document(const server *s, const journal_stats *disk) {
+    return json_pack("{s:I, s:I, s:I, s:I}", "unfolded_groups", (json_int_t)(disk->sequence - disk->folded_sequence),
+                     "unfolded_bytes", (json_int_t)disk->log_bytes, "fold_bytes", (json_int_t)s->config.fold_bytes,
+                     "fold_interval_ms", (json_int_t)s->config.fold_interval_ms);
+}
+
+static json_t *last_backup_document(const server *s) {
+    backup_last last;
+    char time[CLOCK_TIME_TEXT];
+    if (!backup_get_last(s->config.data, &last)) return json_null();
+    int64_t age_ms = clock_wall_ms() - last.time_ms;
+    return json_pack("{s:s, s:I, s:I, s:I, s:s}", "time", clock_format_ms(last.time_ms, time), "age_s",
+                     (json_int_t)(age_ms > 0 ? age_ms / 1000 : 0), "sequence", (json_int_t)last.sequence, "id",
+                     (json_int_t)last.id, "directory", last.directory);
+}
+
 char *document_info(const server *s, policy_moment at) {
     commit_snapshot snapshot;
     commit_get_snapshot(s->committer, &snapshot);
@@ -94,7 +112,7 @@ char *document_info(const server *s, policy_moment at) {
     char day[CLOCK_DATE_TEXT], time[CLOCK_TIME_TEXT];
     return document_dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
-        "s:s, s:s, s:I, s:o}",
+        "s:s, s:s, s:I, s:o, s:o, s:o}",
         "server", SERVER_NAME, "version", SERVER_VERSION, "cluster", journal_cluster(s->journal), "listen", s->address,
         "subjects", (json_int_t)subjects, "accounts", (json_int_t)snapshot.engine.accounts.records, "operations",
         (json_int_t)snapshot.engine.operations, "open_reservations", (json_int_t)snapshot.engine.open_reservations,
@@ -106,7 +124,8 @@ char *document_info(const server *s, policy_moment at) {
         (json_int_t)((clock_mono_ns() - s->started_ns) / 1000000000u), "threads", (json_int_t)s->worker_count,
         "connections", (json_int_t)atomic_load(&s->connections), "read_only", snapshot.read_only || disk.read_only,
         "day", clock_format_day(at.day, day), "time", clock_format_ms(at.now_ms, time), "clock_offset_ms",
-        (json_int_t)timekeeper_offset_ms(&s->clock), "sweep", sweep_document(&snapshot.sweep)));
+        (json_int_t)timekeeper_offset_ms(&s->clock), "sweep", sweep_document(&snapshot.sweep), "log",
+        log_document(s, &disk), "last_backup", last_backup_document(s)));
 }
 
 char *document_stats(const server *s) {

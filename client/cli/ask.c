@@ -50,7 +50,7 @@ const char *ask_text(const json_t *object, const char *key) {
 bool ask_true(const json_t *object, const char *key) { return json_is_true(json_object_get(object, key)); }
 
 int ask_print(cli *c, const json_t *document) {
-    char *text = json_dumps(document, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    char *text = json_dumps(document, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
     if (text == NULL) return cli_no_memory(c);
     jout_raw(&c->out, NULL, text);
     jout_line(&c->out);

@@ -15,17 +15,16 @@ const char help_verify[] =
     "usage: xinyi verify\n"
     "       xinyi verify --data DIR\n"
     "\n"
-    "Without --data the running server checks what it holds in memory: indexes, dossiers, and that the reserved "
-    "amount\n"
-    "of each guarantee account is the sum of its open reservations. Writes wait meanwhile, about a second for ten\n"
-    "million subjects; it tells how long. Lookups go on.\n"
+    "Without --data the running server checks what it holds in memory: profiles and dossiers, and that the reserved\n"
+    "amount of each guarantee account is the sum of its open reservations. Lookups go on; writes wait while the\n"
+    "accounts are checked, and it tells how long.\n"
     "  --data DIR   a data directory that no server uses, on this machine: every file, every value, every group, and\n"
     "               everything above (runs xinyid --verify)\n"
     "\n"
     "  xinyi verify\n"
     "  xinyi verify --data /var/lib/xinyi --json | jq .problems\n";
 
-#define PATIENCE_MS 600000 /* writes wait, so may we */
+#define PATIENCE_MS 600000 /* there may be fifty million */
 
 static int show(const cli *c, const json_t *r) {
     char subjects[MONEY_TEXT], accounts[MONEY_TEXT], operations[MONEY_TEXT], open[MONEY_TEXT];

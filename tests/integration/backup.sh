@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 backups=$(realpath "$work")/backups
 field() { jq -r "$1" <<<"$2"; }
 
-"$XINYI" gen --count 60000 --seed 5 --output "$work/subjects.csv" >/dev/null 2>&1 || not_ok "gen"
+check "a province is invented" "$XINYI" gen --subjects 60000 --seed 5 --output "$work/subjects.csv"
 start_server --fold-interval-ms 500
 check "import" "$XINYI" import "$work/subjects.csv"
 subject=$(sed -n 2p "$work/subjects.csv" | cut -d, -f1)
@@ -48,7 +48,7 @@ contains "a directory of something else" "$("$XINYI" backup "$(realpath "$work")
 contains "a directory without parent" "$("$XINYI" backup "$backups/no/such" 2>&1)" 'No such file'
 
 # ---- kill -9 in the middle of one: earlier ones stay
-"$XINYI" export profiles >"$work/before.csv" 2>/dev/null || not_ok "export"
+"$XINYI" export --output "$work/before.csv" >/dev/null 2>&1 || not_ok "export"
 profile=$("$XINYI" get "$subject" --json)
 ("$XINYI" backup "$backups" >/dev/null 2>&1) &
 sleep 0.05
@@ -66,7 +66,7 @@ expect_exit "not twice into the same directory" 1 "$XINYID" --restore "$backups"
 mv "$work/data" "$work/lost" && mv "$work/new" "$work/data"
 start_server
 equal "the same profile" "$("$XINYI" get "$subject" --json)" "$profile"
-"$XINYI" export profiles >"$work/after.csv" 2>/dev/null || not_ok "export"
+"$XINYI" export --output "$work/after.csv" >/dev/null 2>&1 || not_ok "export"
 if cmp -s <(sort "$work/before.csv") <(sort "$work/after.csv"); then ok "the same profiles"
 else not_ok "the same profiles" "$(diff <(sort "$work/before.csv") <(sort "$work/after.csv") | head -4)"; fi
 check "it takes writes" "$XINYI" set "$subject" volunteer_minutes=1
