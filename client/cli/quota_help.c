@@ -101,7 +101,7 @@ static const struct {
      "to reserved and committed exposure, the balance of both behind it, and the closing line. Reservations that "
      "ended\n"
      "by themselves stand there too (expiry). The client checks every line; exit status 1 if it does not add up.\n"
-     "History goes back as far as operation ids are kept, 7 days unless the server is told otherwise.\n"
+     "History goes back as far as operation ids are kept, at least 7 days.\n"
      "  --max N             the newest N events (50)\n"
      "  --before VERSION    those before a line of this version: the next page back\n"
      "  --json              everything, with whole operation ids\n" PROGRAM "\n"
@@ -149,7 +149,7 @@ static const struct {
      "\n"
      "What became of operations, by their ids: when they were executed, with which answer, and what a\n"
      "reservation is by now (open, committed, released, expired). Ids are kept 7 days after an operation is\n"
-     "final, unless the server is told otherwise.\n" PROGRAM "\n"
+     "final.\n" PROGRAM "\n"
      "  xinyi quota outcome 019b4f3ac1d07d0c8f6e2b51a4c39e77\n"},
 };
 

@@ -173,4 +173,27 @@ out=$(q batch "$work/two.jsonl"); equal "it is executed" $? 0
 equal "in both" "$(q show $who --json | jq -r .reserved_fen | paste -sd' ')" "5000100 100"
 
 stop_server; equal "the server stops in order" "$stop_code" 0
+
+# ---------------------------------------------------------------- what docs/LEDGER.md shows
+# Every command of its blocks is run, in order; the lines below it must be in what it prints, whatever the time and the
+# number of spaces. "$ cat FILE" makes the file.
+plain() { sed -E 's/20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}/TIME/g; s/ +/ /g; s/^ //; s/ $//'; }
+rm -rf "$work/data"
+start_server --policy policy
+mkdir "$work/docs"
+tool=$(realpath "$XINYI")
+shown= commands=0
+while IFS= read -r line; do
+  case $line in
+    '$ cat '*) file=${line#'$ cat '}; : >"$work/docs/$file"; shown= ;;
+    '$ xinyi '*)
+      file= command=${line#'$ xinyi '} commands=$((commands + 1))
+      shown=$(cd "$work/docs" && eval "timeout 60 $tool $command" 2>&1 | plain) ;;
+    *) if [ -n "$file" ]; then echo "$line" >>"$work/docs/$file"
+       elif grep -qxF -- "$(plain <<<"$line")" <<<"$shown"; then ok "LEDGER.md: ${line:0:60}"
+       else not_ok "LEDGER.md: $command" "no '$line' in: $shown"; fi ;;
+  esac
+done < <(awk '/^```/ { inside = !inside; next } inside' docs/LEDGER.md)
+[ "$commands" -ge 10 ]; equal "its examples are there" $? 0
+stop_server
 finish
