@@ -86,6 +86,7 @@ help:
 	@echo 'make unit        the unit tests only'
 	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make disks       disks that fill and turn read-only under load, DISK_ROUNDS (100) times; as root'
+	@echo 'make simulate    the ledger on a simulated disk, clock and network, for SIMULATE_SECONDS (600)'
 	@echo 'make coverage    line coverage of the rules by the unit tests; fails below 95 %'
 	@echo 'make tidy        format, forbidden functions, layer rule, duplicate includes'
 	@echo 'make format      rewrite the sources with clang-format'
@@ -223,6 +224,18 @@ $(B)/tests/tools/%: $(B)/obj/tests/tools/%.o $(B)/libxinyi.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_client) $(LIB_base)
+# tests/sim: the engine on a simulated disk (tests/sim/ledger_sim.c). Of persist it knows the formats only.
+SIM_OBJS := $(call objs,$(wildcard tests/sim/*.c)) $(B)/obj/persist/format.o
+$(B)/sim/ledger_sim: $(SIM_OBJS) $(call lib,engine) $(call lib,base)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIB_engine) $(LIB_base)
+# As many runs as fit into SIMULATE_SECONDS, from a seed that is told (or SIMULATE_SEED).
+SIMULATE_SECONDS ?= 600
+.PHONY: simulate
+simulate: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) $(B)/sim/ledger_sim
+	@$(B)/sim/ledger_sim --seed $(or $(SIMULATE_SEED),$$RANDOM$$RANDOM) --seconds $(SIMULATE_SECONDS)
 .SECONDARY:
 .PHONY: units
 units: $(UNITS) $(TOOLS)
