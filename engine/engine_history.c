@@ -142,7 +142,12 @@ static status choose(const engine *e, const account *a, raw_events *r, uint32_t 
                      account_event *events, size_t *count, bool *more) {
     qsort(r->events, r->count, sizeof *r->events, by_version);
     size_t end = r->count, from = contiguous(r, end);
-    if (end > 0 && r->events[end - 1].version != a->seq >> 1) return STATUS_CORRUPT;
+    if (end > 0 && r->events[end - 1].version != a->seq >> 1) {
+        /* Then the last event is the end of a reservation from behind an operation that was forgotten before it, where
+         * the chain breaks: nothing can be told. With everything from the first on at hand that cannot be. */
+        *more = true;
+        return from == 0 && r->events[0].version == 1 ? STATUS_CORRUPT : STATUS_OK;
+    }
     size_t upto = end;
     while (before != 0 && upto > from && (int32_t)((r->events[upto - 1].version - before) << 1) >= 0) upto--;
     size_t begin = upto - from > max ? upto - max : from;

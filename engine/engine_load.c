@@ -16,7 +16,7 @@ static status end_reservation(engine *e, const operation_id *id, operation_state
     operation_entry ended = *operations_at(&e->operations, ref);
     if (ended.state != OPERATION_OPEN) return STATUS_CORRUPT; /* it ends once */
     ended.state = (uint8_t)state;
-    ended.resolved_s = operation_seconds(at_ms);
+    ended.resolved_s = operation_seconds(state == OPERATION_EXPIRED ? ended.at_ms + ended.life_ms : at_ms);
     ended.resolved_version = version;
     return operations_load(&e->operations, &ended);
 }
@@ -30,12 +30,20 @@ static status make_way(engine *e, const operation_id *id) {
     return STATUS_OK;
 }
 
+/* What the history tells was moved out of the table of version 1, whose record may still be there and loaded already: a
+ * removal of it that follows in the log is that move, and takes nothing away. */
+static void note_moved(engine *e, const operation_id *id) {
+    operation_id *kept = overlay_find(&e->kept, operations_hash(&e->operations, id), id);
+    if (kept != NULL) *kept = (operation_id){0};
+}
+
 static status apply_event(engine *e, const history_event *event) {
     if (event->kind == HISTORY_EXPIRY)
         return end_reservation(e, &event->reservation, OPERATION_EXPIRED, event->at_ms, event->account_version);
     const operation_entry *entry = &event->entry;
     status code = event->kind == HISTORY_KEPT ? STATUS_OK : make_way(e, &entry->request.id);
     if (code == STATUS_OK) code = operations_load(&e->operations, entry);
+    if (code == STATUS_OK) note_moved(e, &entry->request.id);
     if (code != STATUS_OK || event->kind == HISTORY_KEPT || entry->status != STATUS_OK) return code;
     if (entry->request.kind == OPERATION_COMMIT)
         code = end_reservation(e, &entry->request.target, OPERATION_COMMITTED, entry->at_ms, entry->account_version);
@@ -94,10 +102,14 @@ status engine_apply_operation(engine *e, const change *record) {
 
 typedef struct chain_head {
     subject_id key;
-    uint32_t newest; /* reference */
+    uint32_t newest;  /* reference */
+    uint32_t version; /* of the account, by the last of its events */
 } chain_head;
 
 static bool changed_account(const operation_entry *e) { return e->status == STATUS_OK && e->account_version != 0; }
+
+/* Versions wrap at 2^31. */
+static bool is_later(uint32_t version, uint32_t than) { return (int32_t)((version - than) << 1) > 0; }
 
 static status link_one(engine *e, overlay *heads, uint32_t ref) {
     const operation_entry *entry = operations_at(&e->operations, ref);
@@ -112,10 +124,17 @@ static status link_one(engine *e, overlay *heads, uint32_t ref) {
         if (!overlay_reserve(heads, 1)) return STATUS_NO_MEMORY;
         head = overlay_add(heads, hash);
         head->key = key;
+        head->version = entry->account_version;
     }
     head->newest = ref;
+    if (is_later(entry->account_version, head->version)) head->version = entry->account_version;
+    bool expired = entry->state == OPERATION_EXPIRED;
+    if (expired && is_later(entry->resolved_version, head->version)) head->version = entry->resolved_version;
     return STATUS_OK;
 }
+
+/* The last of an account's events is missing if its id was forgotten and used again: then its history is not known, and
+ * begins with what comes next. */
 
 static status remember_heads(engine *e, const overlay *heads) {
     status code = STATUS_OK;
@@ -123,7 +142,7 @@ static status remember_heads(engine *e, const overlay *heads) {
         const chain_head *head = overlay_at(heads, i);
         account a;
         if (!store_read(e->accounts, &head->key, &a)) return STATUS_CORRUPT; /* changed, and not there */
-        a.newest = head->newest + 1;
+        a.newest = head->version == a.seq >> 1 ? head->newest + 1 : 0;
         code = store_write(e->accounts, &a);
     }
     return code;

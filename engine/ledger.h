@@ -260,7 +260,7 @@ typedef struct operation_entry {
     uint8_t flags; /* QUOTA_* */
     uint8_t state; /* operation_state */
     uint8_t zero;
-    uint32_t resolved_s;       /* when it became final, seconds since the epoch, rounded up; 0 while open */
+    uint32_t resolved_s;       /* when it became final (of an expiry: was due), in seconds, rounded up; 0 while open */
     uint32_t resolved_version; /* of the account, by the end of a reservation; else 0 */
 } operation_entry;
 static_assert(sizeof(operation_entry) == 128, "an entry is two cache lines");
