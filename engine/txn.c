@@ -186,9 +186,11 @@ void txn_resolve(txn *t, uint64_t hash, const operation_id *reservation, pending
     account_resolve(&a->now, p->now.request.amount_fen, committed_fen);
     txn_touch(t, a, ACCOUNT_BALANCE);
     p->now.state = (uint8_t)state;
-    p->now.resolved_s = txn_seconds(t);
+    /* An end by time is remembered from that time on, however late it was noticed: the history is cut by the clock. */
+    bool expired = state == OPERATION_EXPIRED;
+    p->now.resolved_s = expired ? operation_seconds(p->now.at_ms + p->now.life_ms) : txn_seconds(t);
     p->now.resolved_version = a->now.seq >> 1;
-    if (state == OPERATION_EXPIRED) t->event_bytes += HISTORY_EXPIRY_BYTES;
+    if (expired) t->event_bytes += HISTORY_EXPIRY_BYTES;
 }
 
 /* ------------------------------------------------------------------ beginning */
