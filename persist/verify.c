@@ -5,7 +5,6 @@
  * count with. A block lost costs some fifty seeks. */
 #include "persist/verify.h"
 
-#include "base/check.h"
 #include "persist/internal.h"
 
 #include <endian.h>
@@ -122,12 +121,15 @@ static uint64_t number_of(const uint8_t *key, size_t length) {
     return be64toh(prefix);
 }
 
-/* Whether the cursor stands well, or at the end, when it looks for the key with that beginning. */
-static bool seek(rocks_cursor *c, uint64_t prefix) {
+/* Whether the cursor stands well, or at the end, when it looks for the key with that beginning. With a new iterator:
+ * one that has met a bad block may later pass it over as if it were the end. */
+static bool seek(const walk *w, rocks_cursor *c, uint64_t prefix) {
     uint8_t key[8];
     uint64_t big = htobe64(prefix);
     char *error = NULL;
     memcpy(key, &big, sizeof key);
+    rocksdb_iter_destroy(c->iterator);
+    c->iterator = rocksdb_create_iterator_cf(w->j->rocks.db, c->options, w->j->rocks.families[w->family]);
     rocksdb_iter_seek(c->iterator, (const char *)key, sizeof key);
     if (rocks_cursor_valid(c)) return true;
     rocksdb_iter_get_error(c->iterator, &error);
@@ -139,17 +141,16 @@ static bool seek(rocks_cursor *c, uint64_t prefix) {
 /* Past the block that cannot be read. False: to the end of the family. */
 static bool skip(const walk *w, rocks_cursor *c) {
     uint64_t from = number_of(w->last, w->last_length), step = 1;
-    while (!seek(c, from + step)) {
+    while (!seek(w, c, from + step)) {
         if (step > (UINT64_MAX - from) / 4) return false;
         step *= 4;
     }
     uint64_t bad = from, good = from + step;
     while (good - bad > 1) {
         uint64_t middle = bad + (good - bad) / 2;
-        *(seek(c, middle) ? &good : &bad) = middle;
+        *(seek(w, c, middle) ? &good : &bad) = middle;
     }
-    CHECK(seek(c, good) || !rocks_cursor_valid(c));
-    return rocks_cursor_valid(c);
+    return seek(w, c, good) && rocks_cursor_valid(c);
 }
 
 static void remember(walk *w, const uint8_t *key, size_t length) {
