@@ -184,13 +184,14 @@ static int follow(watch_run *w, const sigset_t *open, bool *over, int *code) {
     int result = xinyi_watch(x, w->asked_for, w->after);
     while (result == 0) {
         size_t count = BATCH;
-        result = acknowledge_or_later(w);
-        if (result == 0) *over = interrupted || (w->counts && w->left == 0);
-        if (result != 0 || *over) break;
-        if ((result = xinyi_watch_next(x, 0, alerts, &count)) != 0) break;
+        bool enough = w->counts && w->left == 0; /* but for acknowledging */
+        if ((result = acknowledge_or_later(w)) != 0) break;
+        if ((*over = interrupted || (enough && w->pending_count == 0))) break;
+        if (enough) count = 0;
+        if (!enough && (result = xinyi_watch_next(x, 0, alerts, &count)) != 0) break;
         if (count > 0) {
             if ((*code = print(w, alerts, count)) != 0) break;
-        } else if (wait_for(xinyi_fd(x), w->pending_count > 0 ? REFUSED_MS : PING_EVERY_MS, open)) {
+        } else if (wait_for(enough ? -1 : xinyi_fd(x), w->pending_count > 0 ? REFUSED_MS : PING_EVERY_MS, open)) {
             result = xinyi_ping(x);
         }
     }

@@ -12,7 +12,7 @@ trap 'kill -CONT "${watchers[@]}" 2>/dev/null; kill "${watchers[@]}" 2>/dev/null
 # watch NAME OPTION...: a live watch into $work/NAME.out and .err; sets pid.
 watch() {
   local name=$1; shift
-  "$XINYI" watch "$@" >"$work/$name.out" 2>"$work/$name.err" &
+  "$XINYI" watch "$@" >>"$work/$name.out" 2>"$work/$name.err" &
   pid=$!; watchers+=("$pid")
 }
 # lines NAME N: waits until a watch has printed N lines, 15 s at most.
@@ -99,22 +99,57 @@ contains "in the command, too" "$("$XINYI" info --json)" '"server"'
 
 # ---------------------------------------------------------------- one who does not read
 many=${WATCH_ALERTS:-60000} last=$((6 + ${WATCH_ALERTS:-60000}))
+all() { jq -r .number "$work/$1.out" | cmp - <(seq 7 "$last") && echo same; }
+await() { local i; for i in $(seq 1 300); do [ "$(wc -l <"$work/$1.out")" -ge "$many" ] && return; sleep 0.1; done; }
+# A server that closes connections which are silent for a second, or take nothing for two.
+stop_server; start_server --listen "$address" --idle-ms 1000 --stall-ms 2000
 watch stuck --json --after 6; stuck=$pid
 watch reading --json --after 6; reading=$pid
-sleep 0.5
+sleep 2.5
+equal "who watches may be silent" "$(cat "$work/stuck.err" "$work/reading.err")" ""
 kill -STOP "$stuck"
 check "$many alerts at once" "$storm" "$XINYI_SERVER" $retailer "$many"
-for i in $(seq 1 300); do [ "$(wc -l <"$work/reading.out")" -ge "$many" ] && break; sleep 0.1; done
-equal "who reads gets them all" "$(wc -l <"$work/reading.out")" "$many"
-equal "in order, each once" "$(jq -r .number "$work/reading.out" | cmp - <(seq 7 "$last") && echo same)" same
+await reading
+equal "who reads gets them all, in order, each once" "$(all reading)" same
 equal "who does not read has none of it yet" "$(wc -l <"$work/stuck.out")" 0
 check "and holds up nobody" timeout 5 "$XINYI" quota show $retailer
+for i in $(seq 1 80); do grep -q 'replies are not read' "$server_log" && break; sleep 0.1; done
+contains "it is given up" "$(cat "$server_log")" 'connection_dropped .*replies are not read'
 kill -CONT "$stuck"
-for i in $(seq 1 300); do [ "$(wc -l <"$work/stuck.out")" -ge "$many" ] && break; sleep 0.1; done
-equal "it gets them later" "$(jq -r .number "$work/stuck.out" | cmp - <(seq 7 "$last") && echo same)" same
+await stuck
+equal "but comes back, and gets them all, in order, each once" "$(all stuck)" same
+contains "having said so" "$(cat "$work/stuck.err")" 'trying again'
+
+# ---------------------------------------------------------------- storage in trouble, and an older state
+watch careful --json --ack --kind unfrozen --after $((last - 2)); careful=$pid
+check "it acknowledges what it shows" lines careful 1
+for i in $(seq 1 50); do [ "$("$XINYI" alerts --after $((last - 2)) --json | wc -l)" = 1 ] && break; sleep 0.1; done
+equal "and only that" "$("$XINYI" alerts --after $((last - 2)) --json | jq -r .kind)" frozen
+end "$careful"; end "$stuck"; end "$reading"
+stop_server
+cp -r "$work/data" "$work/older"
+start_server --listen "$address"
+lines two "$many" >/dev/null
+check "one more" "$XINYI" quota freeze $retailer
+for i in $(seq 1 100); do tail -1 "$work/two.out" | grep -q "\"number\":$((last + 1))," && break; sleep 0.1; done
+equal "is seen" "$(tail -1 "$work/two.out" | jq -r .number)" "$((last + 1))"
+kill_server
+rm -rf "$work/data"; mv "$work/older" "$work/data"
+: >"$work/two.out"
+start_server --listen "$address" --min-free-bytes 1000000000000000
+for i in $(seq 1 100); do [ "$(wc -l <"$work/two.out")" -ge "$many" ] && break; sleep 0.1; done
+contains "an older state is noticed" "$(cat "$work/two.err")" "no alert $((last + 1)) .was it restored from a backup.*: showing all"
+equal "and shown from the beginning" "$(head -1 "$work/two.out" | jq -r .number)" 6
+expect_exit "nothing is acknowledged without room on the disk" 1 "$XINYI" alerts ack 6
+contains "which is said" "$("$XINYI" alerts ack 6 2>&1)" 'storage is in trouble'
+watch poor --json --ack --count 2; poor=$pid
+check "but alerts are shown" lines poor 2
+sleep 0.5; contains "and the trouble told" "$(cat "$work/poor.err")" 'cannot acknowledge now: .*storage is in trouble'
+kill -INT "$poor"; sleep 0.2; kill_server
+start_server --listen "$address"
 check "all are acknowledged" "$XINYI" alerts ack --all-up-to "$last"
 equal "nothing is open again" "$(open_alerts)" ""
-end "$two"; end "$stuck"; end "$reading"
+end "$two"
 stop_server
 equal "the server ends as it should" "$stop_code" 0
 finish
