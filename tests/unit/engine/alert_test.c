@@ -822,6 +822,47 @@ Test(alert, memory_that_is_short, .init = hook) {
     }
 }
 
+/* ------------------------------------------------------------------ the policy's numbers */
+
+static void refuses(const char *line, const char *says) {
+    char text[8192], with[256];
+    snprintf(with, sizeof with, "  %s\n  warn_percent", line);
+    policy_with("  warn_percent", with, text, sizeof text);
+    policy_file file = {.name = "power.yaml", .text = text, .length = strlen(text)};
+    policy_findings findings = {0};
+    policy_set *set = NULL;
+    cr_assert_eq(policy_load(&file, 1, 1, &findings, &set), STATUS_POLICY_INVALID, "%s", line);
+    bool said = false;
+    for (size_t i = 0; i < findings.count; i++) said |= strstr(findings.items[i].message, says) != NULL;
+    cr_assert(said, "%s: %s", line, findings.count > 0 ? findings.items[0].message : "");
+    policy_findings_deinit(&findings);
+}
+
+Test(alert, numbers_that_a_policy_may_not_give) {
+    refuses("alerts: {bond_notice_days: 366}", "bond_notice_days");
+    refuses("alerts: {bond_notice_days: -1}", "bond_notice_days");
+    refuses("alerts: {topup_days: 61}", "topup_days");
+    refuses("alerts: {topup_days: 1.5}", "topup_days");
+    refuses("alerts: {bond_days: 3}", "bond_days");
+    refuses("alerts: [30, 3]", "'alerts'");
+}
+
+/* What the shipped policies say, and what is meant if nothing is said. */
+Test(alert, numbers_of_policies) {
+    world w = started();
+    subject_id id = help_subject(1);
+    profile p;
+    guarantee_terms terms;
+    cr_assert(engine_profile(w.e, &id, world_moment(&w), &p));
+    cr_assert_eq(policy_terms(engine_policy(w.e), PROGRAM_POWER, &p, world_moment(&w), &terms), STATUS_OK);
+    cr_assert(terms.bond_notice_days == 30 && terms.topup_days == 3);
+    char text[8192];
+    activate(&w, policy_with("  warn_percent", "  alerts: {topup_days: 60}\n  warn_percent", text, sizeof text), "", 2);
+    cr_assert_eq(policy_terms(engine_policy(w.e), PROGRAM_POWER, &p, world_moment(&w), &terms), STATUS_OK);
+    cr_assert(terms.bond_notice_days == 30 && terms.topup_days == 60);
+    world_close(&w);
+}
+
 /* ------------------------------------------------------------------ the container */
 
 static alert numbered(uint64_t number) {

@@ -177,15 +177,20 @@ Test(policy_diff, guarantee) {
     buf text = {0};
     cr_assert_eq(file_read("policy/power-2026.yaml", 1 << 20, &text), STATUS_OK, "run from the project's root");
     char *new = with(buf_cstr(&text), "fen_per_mwh_2m: 5000", "fen_per_mwh_2m: 6000"),
-         *newer = with(new, "AAA: 50%", "AAA: 45.5%"), *newest = with(newer, "warn_percent: [80", "warn_percent: [75");
-    policy_set *before = load_text(buf_cstr(&text)), *after = load_text(newest);
+         *newer = with(new, "AAA: 50%", "AAA: 45.5%"), *newest = with(newer, "warn_percent: [80", "warn_percent: [75"),
+         *latest = with(newest, "{bond_notice_days: 30, topup_days: 3}", "{bond_notice_days: 45}"),
+         *last =
+             with(latest, "  alerts: {bond_notice_days: 45}\n", "  alerts: {bond_notice_days: 45, topup_days: 5}\n");
+    policy_set *before = load_text(buf_cstr(&text)), *after = load_text(last);
     expect(before, after,
            "~ power-2026: guarantee, base fen_per_mwh_2m: 5000 → 6000\n"
            "~ power-2026: guarantee, warn_percent 1: 80 → 75\n"
+           "~ power-2026: guarantee, alerts bond_notice_days: 30 → 45\n"
+           "~ power-2026: guarantee, alerts topup_days: 3 → 5\n"
            "~ power-2026: guarantee, factor_bp of AAA: 50% → 45.5%\n");
     policy_destroy(&before);
     policy_destroy(&after);
-    free(new), free(newer), free(newest);
+    free(new), free(newer), free(newest), free(latest), free(last);
     buf_deinit(&text);
 }
 
