@@ -84,6 +84,7 @@ help:
 	@echo 'make demo        a province of 1,000,000 subjects: import, decisions, quota, restart, load test'
 	@echo 'make test        every test, ends with "N passed, N failed"'
 	@echo 'make unit        the unit tests only'
+	@echo 'make crash       kill -9 under many clients, linearizability checked, for CRASH_SECONDS (600)'
 	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make disks       disks that fill and turn read-only under load, DISK_ROUNDS (100) times; as root'
 	@echo 'make simulate    the ledger on a simulated disk, clock and network, for SIMULATE_SECONDS (600)'
@@ -281,6 +282,16 @@ fuzz-short: deps fuzzers
 disks: all
 	@$(MAKE) --no-print-directory $(TOOLS)
 	@DISK_ROUNDS=$${DISK_ROUNDS:-100} tests/integration/disks.sh
+
+# The crash tests again and again, each time with another seed, for CRASH_SECONDS.
+CRASH_SECONDS ?= 600
+.PHONY: crash
+crash: all
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TOOLS)
+	@end=$$((SECONDS + $(CRASH_SECONDS))); while [ $$SECONDS -lt $$end ]; do \
+	  left=$$((end - SECONDS)); LINEAR_SECONDS=$$((left < 60 ? left : 60)) tests/integration/linear.sh || exit 1; \
+	  [ $$SECONDS -lt $$end ] || break; \
+	  tests/integration/crash.sh || exit 1; tests/integration/crash_credit.sh || exit 1; done
 
 bench-redis: all
 	@bench/compare-redis.sh

@@ -95,6 +95,7 @@ if [ "$what" = all ]; then
   for san in ${sanitized:-}; do # the server under sanitizers, shorter
     scripts+=$'\n'"server-$san tests/integration/server.sh XINYI_BUILD=build/san-$san SERVER_QUICK=1"
     scripts+=$'\n'"crash-$san tests/integration/crash.sh XINYI_BUILD=build/san-$san CRASH_ROUNDS=3"
+    scripts+=$'\n'"linear-$san tests/integration/linear.sh XINYI_BUILD=build/san-$san LINEAR_SECONDS=5"
     scripts+=$'\n'"crash-credit-$san tests/integration/crash_credit.sh XINYI_BUILD=build/san-$san CRASH_ROUNDS=2 CRASH_DISKS=16M"
   done
   run_scripts "$scripts"

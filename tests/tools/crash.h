@@ -30,7 +30,7 @@ static double seconds = 5;
 static unsigned threads = 8, round_number;
 static uint64_t seed = 1;
 static atomic_ulong acknowledged;
-static unsigned problems;
+static unsigned problems __attribute__((unused));
 
 static inline void fail(const char *what) {
     fprintf(stderr, "%s: %s\n", tool, what);
