@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-subjects= rounds= seconds= json= quick=0 budget= B=${B:-build}
+subjects= rounds= seconds= json= quick=0 budget= part=all B=${B:-build}
 usage() {
   cat <<'TEXT'
 usage: bench/compare-redis.sh [options]
@@ -14,6 +14,7 @@ usage: bench/compare-redis.sh [options]
   --seconds S     of each measurement, 1 to 60 [2; --quick 1]
   --quick         under 90 seconds instead of under 5 minutes
   --budget S      no new round begins that would not end by then [280; --quick 85]
+  --part PART     lookups, reservations or all [all]
   --json FILE     everything measured, as JSON
   --help          this text
 
@@ -30,7 +31,7 @@ while [ $# -gt 0 ]; do
   case $option in
     --quick) quick=1; shift; continue ;;
     --help|-h) usage; exit 0 ;;
-    --subjects|--rounds|--seconds|--budget|--json) ;;
+    --subjects|--rounds|--seconds|--budget|--json|--part) ;;
     *) wrong "unknown option '$option'" ;;
   esac
   [ $# -ge 2 ] || wrong "$option needs a value"
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
     --rounds) whole "$option" "$2" 1 99; rounds=$2 ;;
     --seconds) whole "$option" "$2" 1 60; seconds=$2 ;;
     --budget) whole "$option" "$2" 10 86400; budget=$2 ;;
+    --part) case $2 in lookups|reservations|all) part=$2 ;; *) wrong "--part is lookups, reservations or all, not '$2'" ;; esac ;;
     --json) json=$2; [ -n "$json" ] || wrong "--json needs a file name" ;;
   esac
   shift 2
@@ -130,9 +132,9 @@ load_redis() { # FILE: commands, one a line
 step "generating $subjects subjects"
 "$B/xinyi" gen --subjects "$subjects" --seed 1 --output "$dir/subjects.csv" >/dev/null
 
+if [ $part != reservations ]; then
 step "redis: 64-byte strings, then hashes with the fields of the loan policy"
 start_redis
-redis_version=$(redis info server | sed -n 's/^redis_version:\([0-9.]*\).*/\1/p')
 redis_empty=$(redis_rss)
 awk -v n="$subjects" 'BEGIN { value = sprintf("%064d", 0); gsub(/0/, "x", value)
   for (i = 0; i < n; i++) printf "SET key:%012d %s\r\n", i, value }' >"$dir/strings.resp"
@@ -148,6 +150,9 @@ redis_hashes=$(redis_rss)
 script=$(redis -x script load <bench/loan.lua)
 [[ $script =~ ^[0-9a-f]{40}$ ]] || die "redis does not take bench/loan.lua: $script"
 
+fi
+redis_version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+
 step "xinyid: import, restart"
 start_xinyi
 xinyi_empty=$(rss "$xinyi_pid")
@@ -158,6 +163,7 @@ xinyi_loaded=$(rss "$xinyi_pid")
 "$B/xinyi" --json info >"$dir/info.json"
 [ "$(jq .subjects "$dir/info.json")" -eq "$subjects" ] || die "xinyid has $(jq .subjects "$dir/info.json") subjects, not $subjects"
 
+if [ $part != reservations ]; then
 # ---------------------------------------------------------------- the same answers?
 checked=500
 step "asking both for $checked decisions"
@@ -176,6 +182,8 @@ if ! cmp -s "$dir/ours.txt" "$dir/theirs.txt"; then
   die "the decisions differ (subject | xinyid | redis: outcome, amount, rate, benefits); bench/loan.lua must follow policy/loan.yaml"
 fi
 outcomes=$(cut -d' ' -f1 "$dir/ours.txt" | sort | uniq -c | awk '{ printf "%s%s: %d", sep, $2 == 1 ? "granted" : $2 == 2 ? "review" : "declined", $1; sep = ", " }')
+
+fi
 
 # ---------------------------------------------------------------- measuring
 # All threads of a process: ns on a core, and ns ready to run but waiting for one.
@@ -236,6 +244,9 @@ measure_xinyi() { # WORK SHAPE PIPELINE BATCH OP
   record xinyi "$work" "$shape" "$(jq '.ops_per_second | floor' "$dir/out")" "$(jq .errors "$dir/out")"
 }
 
+. bench/compare-reserve.sh
+
+if [ $part != reservations ]; then
 keys64=() subjects64=()
 for _ in $(seq 64); do keys64+=(key:__rand_int__); subjects64+=(subject:__rand_int__); done
 : >"$dir/results.tsv"
@@ -310,4 +321,9 @@ jq -r '[.cells[].server_waited | values] | if length > 0 and (add / length) > 0.
 jq -r '.memory_bytes | "\nmemory, bytes each             redis: \(.redis_string_64_bytes | round) a string of 64 bytes, \(.redis_hash | round) a hash;  xinyid: \(.xinyi_subject | round) a subject (with \(.xinyi_accounts) accounts)"' "$dir/result.json"
 printf '\nmachine: %s, %s cores\nmethod: %s\n' "${cpu:-unknown}" "$cores" "$method"
 [ -z "$json" ] || echo "JSON: $json"
+fi
+if [ $part != lookups ]; then
+  [ -z "$redis_pid" ] || stop_durable_redis
+  compare_reservations
+fi
 step "done"

@@ -103,7 +103,7 @@ static uint64_t cpu_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void report(const char *what, uint64_t ns, uint64_t count) {
+static void tell(const char *what, uint64_t ns, uint64_t count) {
     double each = (double)ns / (double)count;
     printf("%-52s %8.1f ns %8.2f M/s\n", what, each, 1e3 / each);
     fflush(stdout);
@@ -116,6 +116,8 @@ typedef struct bench {
     engine *e;
     txn *t;
     buf changes;
+    buf history;
+    uint64_t sequence;
     int64_t now_ms;
     uint64_t next_id;
 } bench;
@@ -127,10 +129,15 @@ static operation_id new_id(bench *b) {
     return id;
 }
 
-static void commit(bench *b) {
+static void encode(bench *b) {
     buf_clear(&b->changes);
-    CHECK(txn_changes(b->t, &b->changes) == STATUS_OK);
-    txn_publish(b->t);
+    buf_clear(&b->history);
+    CHECK(txn_changes(b->t, &b->changes, &b->history) == STATUS_OK);
+}
+
+static void commit(bench *b) {
+    encode(b);
+    txn_publish(b->t, ++b->sequence);
 }
 
 static void activate(bench *b) {
@@ -163,7 +170,7 @@ static void fill_subjects(bench *b) {
         CHECK(txn_put(b->t, &put, &version) == STATUS_OK);
         if (i % 4096 == 4095 || i + 1 == b->o.records) commit(b);
     }
-    report("subjects put, groups of 4096, from nothing", cpu_ns() - begin, b->o.records);
+    tell("subjects put, groups of 4096, from nothing", cpu_ns() - begin, b->o.records);
 }
 
 static operation operation_on(bench *b, unsigned kind, uint64_t subject, int64_t amount) {
@@ -184,7 +191,9 @@ static void execute(bench *b, const operation *op) {
 static void execute_all(bench *b, const operation *operations, size_t n) {
     for (size_t done = 0; done < n; done += 64) {
         size_t some = n - done < 64 ? n - done : 64;
-        if (b->o.prefetch) txn_prefetch(b->t, operations + done, some);
+        const operation *next[64];
+        for (size_t i = 0; i < some; i++) next[i] = &operations[done + i];
+        if (b->o.prefetch) txn_prefetch(b->t, next, some);
         for (size_t i = 0; i < some; i++) execute(b, &operations[done + i]);
     }
 }
@@ -203,7 +212,7 @@ static void fill_accounts(bench *b) {
         execute(b, &op);
         if (i % 1024 == 1023 || i + 1 == b->o.accounts) commit(b);
     }
-    report("accounts opened by a pledge, groups of 1024", cpu_ns() - begin, b->o.accounts);
+    tell("accounts opened by a pledge, groups of 1024", cpu_ns() - begin, b->o.accounts);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -232,7 +241,7 @@ static void decisions(const bench *b, size_t batch) {
     CHECK(granted > done / 4 && granted < done);
     char what[64];
     snprintf(what, sizeof what, "engine_decide, batches of %zu", batch);
-    report(what, ns, done);
+    tell(what, ns, done);
 }
 
 static void quotas(const bench *b, size_t batch) {
@@ -256,7 +265,7 @@ static void quotas(const bench *b, size_t batch) {
     }
     char what[64];
     snprintf(what, sizeof what, "engine_quota with admission, batches of %zu", batch);
-    report(what, ns, done);
+    tell(what, ns, done);
 }
 
 /* ------------------------------------------------------------------ operating */
@@ -267,6 +276,7 @@ static void operations_pass(bench *b) {
     histogram *groups = calloc(1, sizeof *groups);
     CHECK(reserves != NULL && commits != NULL && groups != NULL);
     uint64_t executing = 0, changing = 0, publishing = 0, done = 0;
+    uint64_t bytes = 0;
     bool open = false;
     while (done < b->o.operations) {
         for (size_t i = 0; i < half; i++) {
@@ -284,10 +294,10 @@ static void operations_pass(bench *b) {
         if (open) execute_all(b, commits, half);
         execute_all(b, reserves, half);
         uint64_t executed = cpu_ns();
-        buf_clear(&b->changes);
-        CHECK(txn_changes(b->t, &b->changes) == STATUS_OK);
+        encode(b);
+        bytes += b->changes.size + b->history.size;
         uint64_t changed = cpu_ns();
-        txn_publish(b->t);
+        txn_publish(b->t, ++b->sequence);
         uint64_t published = cpu_ns();
         executing += executed - begin;
         changing += changed - executed;
@@ -298,10 +308,11 @@ static void operations_pass(bench *b) {
     }
     char what[64];
     snprintf(what, sizeof what, "reserve and commit, groups of %" PRIu64, b->o.group);
-    report(what, executing + changing + publishing, done);
-    report("  of this, executing", executing, done);
-    report("  of this, encoding the changes", changing, done);
-    report("  of this, publishing", publishing, done);
+    tell(what, executing + changing + publishing, done);
+    tell("  of this, executing", executing, done);
+    tell("  of this, encoding the changes", changing, done);
+    tell("  of this, publishing", publishing, done);
+    printf("%-52s %8.1f bytes\n", "an operation on disk", (double)bytes / (double)done);
     printf("%-52s %8.1f us, p99 %.1f, max %.1f\n", "a group, median", (double)histogram_percentile(groups, 50) / 1e3,
            (double)histogram_percentile(groups, 99) / 1e3, (double)groups->max / 1e3);
     free(reserves);
@@ -366,5 +377,6 @@ int main(int argc, char **argv) {
     txn_destroy(&b.t);
     engine_destroy(&b.e);
     buf_deinit(&b.changes);
+    buf_deinit(&b.history);
     return 0;
 }

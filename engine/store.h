@@ -56,6 +56,8 @@ bool store_read(const store *s, const subject_id *key, void *out);
  * larger structures. found[i] tells whether out i is a record. Returns how many were found. Any n; keys may repeat. */
 size_t store_read_batch(const store *s, const void *keys, size_t key_stride, size_t n, void *out, size_t out_stride,
                         bool *found);
+/* Asks for the cache lines that lookups of these keys will need, and changes nothing. */
+void store_prefetch(const store *s, const subject_id *keys, size_t n);
 
 /* [writer] Inserts or replaces the record whose id is in `record`. The stored seq is the record's with bit 0 clear:
  * the caller sets the version. */

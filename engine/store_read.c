@@ -143,6 +143,15 @@ size_t store_read_batch(const store *s, const void *keys, size_t key_stride, siz
     return hits;
 }
 
+void store_prefetch(const store *s, const subject_id *keys, size_t n) {
+    for (size_t done = 0; done < n; done += PASS) {
+        lookup all[PASS];
+        unsigned count = n - done < PASS ? (unsigned)(n - done) : PASS;
+        for (unsigned i = 0; i < count; i++) start(s, &keys[done + i], &all[i]);
+        for (unsigned i = 0; i < count; i++) (void)look_at_bucket(s, &all[i]);
+    }
+}
+
 size_t store_count(const store *s) {
     size_t count = 0;
     for (unsigned i = 0; i < LIMIT_SHARDS; i++)

@@ -332,9 +332,16 @@ static void publish_operation(txn *t, const pending_operation *p) {
     if (changed != NULL) changed->newest = ref + 1;
 }
 
+#define PUBLISH_AHEAD 16u /* whose places are asked for meanwhile: the disk took long, and caches forget */
+
 static void publish_operations(txn *t) {
-    operations_drop_oldest(&t->e->operations, t->forgotten);
-    for (uint32_t i = 0; i < t->operations.count; i++) publish_operation(t, overlay_at(&t->operations, i));
+    operations *o = &t->e->operations;
+    uint32_t n = t->operations.count;
+    operations_drop_oldest(o, t->forgotten);
+    for (uint32_t i = 0; i < n + PUBLISH_AHEAD; i++) {
+        if (i < n) operations_prefetch(o, ((pending_operation *)overlay_at(&t->operations, i))->hash);
+        if (i >= PUBLISH_AHEAD) publish_operation(t, overlay_at(&t->operations, i - PUBLISH_AHEAD));
+    }
     t->last_new = t->new_operation_count;
 }
 
