@@ -19,6 +19,8 @@
 
 /* ---- what a group holds */
 
+static bool padded; /* groups of 64 KiB, so that a disk fills */
+
 static void make_group(uint64_t sequence, buf *changes, buf *history) {
     uint64_t random = sequence * UINT64_C(0x9e3779b97f4a7c15) + 1;
     char text[32];
@@ -31,6 +33,10 @@ static void make_group(uint64_t sequence, buf *changes, buf *history) {
     if (sequence % 3 == 0)
         help_named(changes, CHANGE_MEMBERS, sequence % 2 == 0 ? "even" : "odd", sequence % 5 == 0 ? NULL : text);
     if (sequence % 4 == 0) buf_append_str(history, text);
+    if (!padded) return;
+    static uint64_t noise[1 << 13];
+    for (size_t i = 0; i < sizeof noise / 8; i++) noise[i] = help_random(&random);
+    change_append(changes, CHANGE_RECORDS, "pad", 3, noise, sizeof noise);
 }
 
 static uint64_t commit_next(journal *j) {
@@ -467,6 +473,99 @@ Test(backup, full_source, .timeout = 60) {
     journal_close(&j);
     cr_assert_eq(umount(p.data), 0);
     check_backup(&p, 0, 21);
+    place_remove(&p);
+}
+
+typedef struct filling {
+    committing c;
+    char filler[HELP_ROOM + 8];
+    atomic_uint failures;
+    atomic_bool stop;
+} filling;
+
+/* Fills the disk to the last byte for a moment, again and again. */
+static void *keep_filling(void *context) {
+    filling *f = context;
+    static uint8_t block[1 << 16];
+    while (!atomic_load(&f->stop)) {
+        int fd = open(f->filler, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        for (size_t n = sizeof block; fd >= 0 && n > 0; n /= 2)
+            while (write(fd, block, n) == (ssize_t)n) continue;
+        usleep(40000);
+        if (fd >= 0) close(fd);
+        unlink(f->filler);
+        usleep(60000);
+    }
+    return NULL;
+}
+
+/* Commits; a group that failed is healed, and done again unless it turned out to be there. */
+static void *commit_and_heal(void *context) {
+    filling *f = context;
+    buf changes = {0}, history = {0};
+    while (!atomic_load(&f->c.stop)) {
+        uint64_t sequence;
+        bool applied;
+        make_group(journal_sequence(f->c.j) + 1, &changes, &history);
+        status s = journal_commit(f->c.j, 0, changes.data, changes.size, history.size > 0 ? history.data : NULL,
+                                  history.size, &sequence);
+        if (s == STATUS_OK) atomic_store(&f->c.acknowledged, sequence);
+        if (s != STATUS_OK) atomic_fetch_add(&f->failures, 1);
+        while (s != STATUS_OK && (s = journal_heal(f->c.j, &applied)) != STATUS_OK) usleep(5000);
+        usleep(1000);
+    }
+    buf_deinit(&changes);
+    buf_deinit(&history);
+    return NULL;
+}
+
+/* The disk of the data directory fills while backups are made: RocksDB would abort if a write to its log failed in the
+ * moment of a checkpoint. */
+Test(backup, while_the_disk_fills_again_and_again, .timeout = 120) {
+    place p = place_make();
+    if (mkdir(p.data, 0700) != 0 || mount("tmpfs", p.data, "tmpfs", 0, "size=200m") != 0) {
+        place_remove(&p);
+        cr_skip_test("mounting is not permitted here");
+    }
+    journal_options options = help_options(p.data);
+    options.unsynced = false;
+    options.fold_bytes = 200000;
+    padded = true;
+    filling f = {.c.j = help_open_with(&options, NULL)};
+    snprintf(f.filler, sizeof f.filler, "%s/filler", p.data);
+    pthread_t filler, writer;
+    unsigned made = 0, refused = 0;
+    char problem[HELP_ROOM];
+    backup_info info, last = {0};
+    cr_assert_eq(pthread_create(&filler, NULL, keep_filling, &f), 0);
+    cr_assert_eq(pthread_create(&writer, NULL, commit_and_heal, &f), 0);
+    uint64_t end = clock_mono_ns() + UINT64_C(15000000000);
+    while ((atomic_load(&f.failures) < 4 || made < 4) && clock_mono_ns() < end) {
+        uint64_t before = atomic_load(&f.c.acknowledged);
+        status s = try_backup(f.c.j, p.set, 2, &info, problem);
+        if (s == STATUS_OK) {
+            cr_assert_geq(info.sequence, before);
+            last = info;
+            made++;
+        } else {
+            cr_assert(s == STATUS_NO_SPACE || s == STATUS_UNAVAILABLE || s == STATUS_IO_ERROR, "%s: %s", status_name(s),
+                      problem);
+            refused++;
+        }
+    }
+    atomic_store(&f.stop, true);
+    pthread_join(filler, NULL);
+    atomic_store(&f.c.stop, true);
+    pthread_join(writer, NULL);
+    printf("backup: a disk that fills: %u failed commits, %u backups, %u refused\n", f.failures, made, refused);
+    cr_assert_gt(f.failures, 0);
+    cr_assert_gt(made, 0);
+    check_backup(&p, last.id, last.sequence);
+    info = backup_now(f.c.j, p.set, 1);
+    cr_assert_eq(info.sequence, journal_sequence(f.c.j));
+    journal_close(&f.c.j);
+    cr_assert_eq(umount(p.data), 0);
+    check_backup(&p, 0, info.sequence);
     place_remove(&p);
 }
 
