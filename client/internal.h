@@ -71,9 +71,9 @@ struct xinyi {
     slot watch;       /* watch.c: the subscription; answered again and again, and in flight only while watch_asked */
     bool watch_asked; /* its first answer has not come yet */
     uint8_t watch_purpose;
-    int watch_status;    /* of its last answer */
-    buf alerts;          /* that have come, from alerts_taken on */
-    size_t alerts_taken; /* bytes */
+    int watch_status;                 /* of its last answer */
+    buf alerts;                       /* that have come, from alerts_taken on */
+    size_t alerts_taken;              /* bytes */
     uint64_t progress, partial_bytes; /* see client_wait */
     xinyi_on_reply on_reply;
     void *context;

@@ -465,10 +465,10 @@ typedef struct xinyi_alert {
     uint8_t level;           /* usage */
     uint8_t instrument_kind; /* expiring, expired: XINYI_DEPOSIT, XINYI_BOND, XINYI_GROUP_GUARANTEE */
     uint32_t account_version;
-    uint32_t usage_percent;                                  /* UINT32_MAX: exposure without any limit */
-    int64_t limit_fen, used_fen, required_fen, lodged_fen;   /* of the account, when it was raised */
-    uint64_t instrument;                                     /* expiring, expired: its id */
-    int64_t due_ms;                                          /* 0: nothing is due */
+    uint32_t usage_percent;                                /* UINT32_MAX: exposure without any limit */
+    int64_t limit_fen, used_fen, required_fen, lodged_fen; /* of the account, when it was raised */
+    uint64_t instrument;                                   /* expiring, expired: its id */
+    int64_t due_ms;                                        /* 0: nothing is due */
     uint64_t reserved;
 } xinyi_alert;
 

@@ -59,7 +59,10 @@ static int print(cli *c, json_t *whole) {
     }
     if (json_is_null(json_object_get(whole, "opening"))) {
         int64_t from = ask_number(whole, "kept_from_ms");
-        printf("nothing is kept before that; history goes back to %s\n", quota_view_time(from, moment));
+        if (ask_true(whole, "more"))
+            printf("older lines are kept, but an account tells only those of its newest operations\n");
+        else
+            printf("nothing is kept before that; history goes back to %s\n", quota_view_time(from, moment));
         return CLI_EXIT_DONE;
     }
     if (!quota_ledger_print(c, whole)) return cli_no_memory(c);
