@@ -28,6 +28,7 @@ status engine_create(const engine_options *options, engine **out) {
     accounts.max_records = options->max_accounts != 0 ? options->max_accounts : LIMIT_ACCOUNTS_DEFAULT;
     e->operations_kept_ms = options->operations_kept_ms != 0 ? options->operations_kept_ms : OPERATIONS_KEPT_MS;
     overlay_init(&e->kept, sizeof(operation_id), sizeof(operation_id));
+    overlay_init(&e->moved, sizeof(operation_id), sizeof(operation_id));
     policy_set *none = NULL;
     status code = store_create(&subjects, &e->subjects);
     if (code == STATUS_OK) code = store_create(&accounts, &e->accounts);
@@ -51,6 +52,7 @@ void engine_destroy(engine **e) {
     policy_destroy(&candidate);
     operations_deinit(&(*e)->operations);
     overlay_deinit(&(*e)->kept);
+    overlay_deinit(&(*e)->moved);
     dossiers_destroy(&(*e)->dossiers);
     store_destroy(&(*e)->accounts);
     store_destroy(&(*e)->subjects);

@@ -32,9 +32,15 @@ static status make_way(engine *e, const operation_id *id) {
 
 /* What the history tells was moved out of the table of version 1, whose record may still be there and loaded already: a
  * removal of it that follows in the log is that move, and takes nothing away. */
-static void note_moved(engine *e, const operation_id *id) {
-    operation_id *kept = overlay_find(&e->kept, operations_hash(&e->operations, id), id);
+static status note_moved(engine *e, const history_event *event) {
+    const operation_id *id = &event->entry.request.id;
+    uint64_t hash = operations_hash(&e->operations, id);
+    operation_id *kept = overlay_find(&e->kept, hash, id);
     if (kept != NULL) *kept = (operation_id){0};
+    if (event->kind != HISTORY_KEPT || overlay_find(&e->moved, hash, id) != NULL) return STATUS_OK;
+    if (!overlay_reserve(&e->moved, 1)) return STATUS_NO_MEMORY;
+    *(operation_id *)overlay_add(&e->moved, hash) = *id;
+    return STATUS_OK;
 }
 
 static status apply_event(engine *e, const history_event *event) {
@@ -43,7 +49,7 @@ static status apply_event(engine *e, const history_event *event) {
     const operation_entry *entry = &event->entry;
     status code = event->kind == HISTORY_KEPT ? STATUS_OK : make_way(e, &entry->request.id);
     if (code == STATUS_OK) code = operations_load(&e->operations, entry);
-    if (code == STATUS_OK) note_moved(e, &entry->request.id);
+    if (code == STATUS_OK) code = note_moved(e, event);
     if (code != STATUS_OK || event->kind == HISTORY_KEPT || entry->status != STATUS_OK) return code;
     if (entry->request.kind == OPERATION_COMMIT)
         code = end_reservation(e, &entry->request.target, OPERATION_COMMITTED, entry->at_ms, entry->account_version);
@@ -148,7 +154,8 @@ static status remember_heads(engine *e, const overlay *heads) {
     return code;
 }
 
-/* Those of version 1 were loaded in the order of their ids: their accounts' chains begin with what came after. */
+/* Those of version 1 lie in the order of their ids, and what was committed after each is not known: their accounts'
+ * chains begin with what came after, whether they have moved already or not. */
 status engine_link_operations(engine *e) {
     overlay heads;
     overlay_init(&heads, sizeof(chain_head), sizeof(subject_id));
@@ -158,10 +165,12 @@ status engine_link_operations(engine *e) {
     for (uint32_t ref = 0; ref < end && code == STATUS_OK; ref++) {
         const operation_id *id = &operations_at(&e->operations, ref)->request.id;
         bool in_use = memcmp(id, &none, sizeof none) != 0;
-        if (in_use && overlay_find(&e->kept, operations_hash(&e->operations, id), id) == NULL)
+        uint64_t hash = operations_hash(&e->operations, id);
+        if (in_use && overlay_find(&e->kept, hash, id) == NULL && overlay_find(&e->moved, hash, id) == NULL)
             code = link_one(e, &heads, ref);
     }
     if (code == STATUS_OK) code = remember_heads(e, &heads);
     overlay_deinit(&heads);
+    overlay_deinit(&e->moved);
     return code;
 }

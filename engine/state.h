@@ -32,14 +32,15 @@ struct engine {
     sweep sweep;
     int64_t operations_kept_ms;
     alerts *alerts;
-    store_cursor watch; /* where the walk for alerts is (txn_alert.c) */
+    store_cursor watch;    /* where the walk for alerts is (txn_alert.c) */
     uint64_t history_last; /* number of the last group that has events; 0 none */
     overlay kept;          /* ids of operations that are stored as in version 1, and have to be moved (engine_load.c) */
+    overlay moved;         /* while loading: ids of version 1 that the history tells; in no account's chain */
     uint32_t kept_moved;   /* how many of them are moved */
     uint32_t policy_newest;  /* the newest version that is stored, whether it compiles or not */
     policy_archive *archive; /* of every set that was active */
     effects *effects;
-    clock_mark clock;        /* as recovered */
+    clock_mark clock;   /* as recovered */
     char directory[33]; /* hash of the policy directory when it was last looked at; "" never */
 };
 
