@@ -239,7 +239,7 @@ simulate: deps
 	@$(B)/sim/ledger_sim --seed $(or $(SIMULATE_SEED),$$RANDOM$$RANDOM) --seconds $(SIMULATE_SECONDS)
 .SECONDARY:
 .PHONY: units
-units: $(UNITS) $(TOOLS)
+units: $(UNITS) $(TOOLS) $(B)/sim/ledger_sim
 # Those with more than one thread: what the thread sanitizer has something to say about.
 .PHONY: units-threaded
 units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/dossier_threads_test %/snapshot_threads_test %/impact_test %/impact_trouble_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \

@@ -92,7 +92,9 @@ if [ "$what" = all ]; then
   fi
   run_scripts "bench tests/integration/bench.sh" # alone: it looks at rates
   scripts=$(ls tests/integration/*.sh | grep -vE '/(lib|bench).sh$' | sed -E 's|.*/(.*)\.sh$|\1 &|')
+  scripts+=$'\n'"simulation tests/sim/simulation.sh"
   for san in ${sanitized:-}; do # the server under sanitizers, shorter
+    [ "$san" = thread ] || scripts+=$'\n'"simulation-$san tests/sim/simulation.sh XINYI_BUILD=build/san-$san SIM_RUNS=60"
     scripts+=$'\n'"server-$san tests/integration/server.sh XINYI_BUILD=build/san-$san SERVER_QUICK=1"
     scripts+=$'\n'"crash-$san tests/integration/crash.sh XINYI_BUILD=build/san-$san CRASH_ROUNDS=3"
     scripts+=$'\n'"linear-$san tests/integration/linear.sh XINYI_BUILD=build/san-$san LINEAR_SECONDS=5"

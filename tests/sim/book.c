@@ -3,6 +3,7 @@
 #include "tests/sim/book.h"
 
 #include "base/check.h"
+#include "engine/operate.h"
 
 #include <inttypes.h>
 
@@ -81,9 +82,14 @@ static bool is_kept(unsigned code) {
 
 static bool same_content(const operation *a, const operation *b) { return memcmp(a, b, sizeof *a) == 0; }
 
+/* A malformed entry of a chain that another entry failed: there is nothing to keep. */
+static bool is_malformed(const noted *n) {
+    return n->result.status == STATUS_LINKED_FAILED && operate_form(&n->op) != STATUS_OK;
+}
+
 /* The engine has executed it just now, rather than said again what it said before. */
 static bool is_new(const book *b, const noted *n) {
-    if (!is_kept(n->result.status)) return false;
+    if (!is_kept(n->result.status) || is_malformed(n)) return false;
     const execution *e = book_find(b, &n->op.id);
     return e == NULL || (e->at_ms != n->at_ms && book_may_forget(b, e));
 }
@@ -279,7 +285,7 @@ static void confirm_one(book *b, const noted *n, int64_t now_ms) {
             sim_fail("refused as reused, but it is not: %s", book_text(&n->op, &n->result));
         return;
     }
-    if (!is_kept(n->result.status)) return;
+    if (!is_kept(n->result.status) || is_malformed(n)) return;
     if (!is_new(b, n)) {
         if (!same_content(&known->op, &n->op) || !book_same_result(&known->result, &n->result))
             sim_fail("another answer than at first: %s", book_text(&n->op, &n->result));
@@ -350,7 +356,7 @@ void book_take_alerts(book *b, const engine *e) {
 /* ------------------------------------------------------------------ what clients know */
 
 void book_answered(book *b, const operation *op, const operation_result *result) {
-    if (!is_kept(result->status)) return;
+    if (!is_kept(result->status) || operate_form(op) != STATUS_OK) return;
     const execution *newest = book_find(b, &op->id);
     uint32_t i = newest != NULL ? (uint32_t)(newest - b->list) : BOOK_NONE;
     while (i != BOOK_NONE && !book_same_result(&b->list[i].result, result)) i = b->list[i].older;

@@ -293,7 +293,7 @@ static int list_breaks(void) {
 
 static uint64_t number(const char *option, const char *text) {
     char *end;
-    uint64_t n = strtoull(text, &end, 0);
+    uint64_t n = strtoull(text, &end, 10);
     if (*text >= '0' && *text <= '9' && *end == '\0') return n;
     fprintf(stderr, "ledger_sim: --%s takes a number, not \"%s\"\n", option, text);
     exit(2);

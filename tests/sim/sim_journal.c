@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/le.h"
+#include "engine/history.h"
 #include "persist/format.h"
 #include "tests/sim/breaks.h"
 
@@ -184,8 +185,25 @@ static size_t forgotten_bytes(const buf *changes) {
     return at < changes->size ? at : 0;
 }
 
-status sim_journal_commit(sim_journal *j, int64_t now_ms, const buf *changes, const buf *history, uint64_t *sequence) {
+/* BREAK_LOSE_EXPIRY: what ended by its time is not in the history. */
+static void lose_expiries(buf *history) {
+    buf kept = {0};
+    size_t at;
+    uint64_t previous;
+    history_event event;
+    if (history->size == 0 || history_head(history->data, history->size, &at, &previous) != STATUS_OK) return;
+    history_begin(&kept, previous);
+    while (history_next(history->data, history->size, &at, &event) == STATUS_OK)
+        if (event.kind == HISTORY_OPERATION) history_add_operation(&kept, &event.entry);
+    CHECK(buf_status(&kept) == STATUS_OK);
+    memcpy(history->data, kept.data, kept.size);
+    history->size = kept.size;
+    buf_deinit(&kept);
+}
+
+status sim_journal_commit(sim_journal *j, int64_t now_ms, const buf *changes, buf *history, uint64_t *sequence) {
     CHECK(!j->read_only);
+    if (broken(BREAK_LOSE_EXPIRY)) lose_expiries(history);
     size_t skip = forgotten_bytes(changes);
     format_group group = {.sequence = j->sequence + 1, .time_ms = now_ms}, beside = group;
     group.changes = changes->data != NULL ? changes->data + skip : (const uint8_t *)"";

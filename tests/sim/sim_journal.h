@@ -43,7 +43,7 @@ status sim_journal_open(sim_journal *j, disk *d) MUST_CHECK; /* CORRUPT, IO_ERRO
 void sim_journal_close(sim_journal *j);
 typedef status (*sim_visit)(void *context, const change *record);
 status sim_journal_load(sim_journal *j, sim_visit visit, void *context) MUST_CHECK;
-status sim_journal_commit(sim_journal *j, int64_t now_ms, const buf *changes, const buf *history,
+status sim_journal_commit(sim_journal *j, int64_t now_ms, const buf *changes, buf *history,
                           uint64_t *sequence) MUST_CHECK;
 static inline bool sim_journal_untouched(const sim_journal *j) { return j->read_only && !j->written; }
 status sim_journal_heal(sim_journal *j, bool *applied) MUST_CHECK;

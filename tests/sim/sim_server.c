@@ -72,7 +72,9 @@ static status apply(void *context, const change *record) { return engine_apply(c
 static status load(sim_server *s) {
     CHECK(new_engine(&s->engine) == STATUS_OK);
     status code = sim_journal_load(&s->journal, apply, s->engine);
-    if (code == STATUS_OK) code = engine_recovered(s->engine);
+    if (code != STATUS_OK) return code;
+    code = engine_recovered(s->engine);
+    if (code != STATUS_OK) snprintf(s->journal.problem, sizeof s->journal.problem, "what was loaded does not fit");
     return code;
 }
 

@@ -85,7 +85,10 @@ static operation any_operation(clients *c) {
         break;
     case OPERATION_FREEZE: snprintf((char *)op.reference, sizeof op.reference, "case %u", below(c, 100)); break;
     case OPERATION_UNFREEZE: break;
-    default: fill_instrument(c, &op); break;
+    default:
+        if (op.kind == OPERATION_PLEDGE && one_in(c, 3)) op.subject = help_subject(0); /* one account that is full */
+        fill_instrument(c, &op);
+        break;
     }
     if (one_in(c, 80)) op.flags = (uint8_t)(1 + below(c, 3)); /* a chain that does not end, or a flag of nobody */
     return op;
