@@ -18,6 +18,9 @@
  * it cannot write there: a full disk would kill us. So it is told to say nothing but the options at open, which is when
  * ROCKS_OPEN_ROOM is asked for. What goes wrong reaches us as errors of calls anyway.
  *
+ * All sorted files are opened with the database and stay open: where the part of a file that describes it is damaged the
+ * opening says so. Met later, by an iterator, it kills the process (7.8, in the iterator's destructor).
+ *
  * Recovery of the write-ahead log tolerates a torn tail only; anything else refuses to open, and the manifest remembers
  * which log files there must be. RocksDB's default would open at the first inconsistency, silently. */
 #include "persist/rocks.h"
@@ -73,7 +76,7 @@ static void set_general(rocksdb_options_t *o) {
     rocksdb_options_set_recycle_log_file_num(o, 0);
     rocksdb_options_set_max_total_wal_size(o, 128 * MIB);
     rocksdb_options_set_db_write_buffer_size(o, 64 * MIB);
-    rocksdb_options_set_max_open_files(o, 512);
+    rocksdb_options_set_max_open_files(o, -1);
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_set_max_manifest_file_size(o, 8 * MIB);
     rocksdb_options_set_bytes_per_sync(o, MIB); /* no bursts of write-back between a commit and its fdatasync */
