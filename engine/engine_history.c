@@ -140,7 +140,7 @@ static bool fill(const engine *e, const raw_event *raw, size_t n, int64_t reserv
 /* All from the account's own balances back to the oldest wanted one, then only those that were asked for. */
 static status choose(const engine *e, const account *a, raw_events *r, uint32_t before, size_t max,
                      account_event *events, size_t *count, bool *more) {
-    qsort(r->events, r->count, sizeof *r->events, by_version);
+    if (r->count > 1) qsort(r->events, r->count, sizeof *r->events, by_version);
     size_t end = r->count, from = contiguous(r, end);
     if (end > 0 && r->events[end - 1].version != a->seq >> 1) {
         /* Then the last event is the end of a reservation from behind an operation that was forgotten before it, where
