@@ -240,7 +240,9 @@ static status check_end(loading *l) {
             return wrong(l, STATUS_CORRUPT, "it holds %" PRIu64 " lines of %s; its end line says %" PRIu64,
                          found.lines[table], change_table_name(table), l->end.lines[table]);
     if (found.sum != l->end.sum)
-        return wrong(l, STATUS_CORRUPT, "the checksum of its lines is not that of its end line: it was changed");
+        return wrong(l, STATUS_CORRUPT,
+                     "it was changed: the checksum of its lines is %016" PRIx64 ", its end line says %016" PRIx64,
+                     found.sum, l->end.sum);
     return STATUS_OK;
 }
 
@@ -265,9 +267,12 @@ static status read_lines(loading *l) {
 /* As a server would load it. */
 static status check_loaded(loading *l, const config *c, engine_stats *stats, bool *policy_invalid) {
     offline_data data = {0};
-    status s = offline_open(l->partial, &data, l->problem, sizeof l->problem);
-    if (s == STATUS_OK) s = offline_fill(c, &data, l->problem, sizeof l->problem);
-    if (s == STATUS_OK && !engine_check(data.engine, l->problem, sizeof l->problem)) s = STATUS_CORRUPT;
+    char problem[PROBLEM] = "";
+    status s = offline_open(l->partial, &data, problem, sizeof problem);
+    if (s == STATUS_OK) s = offline_fill(c, &data, problem, sizeof problem);
+    if (s == STATUS_OK && !engine_check(data.engine, problem, sizeof problem)) s = STATUS_CORRUPT;
+    if (s != STATUS_OK) /* each line is sound, and the sum is right */
+        wrong(l, s, "%s%.900s", s == STATUS_CORRUPT ? "its records do not fit together: " : "", problem);
     if (s == STATUS_OK) engine_get_stats(data.engine, stats);
     *policy_invalid = data.policy_invalid;
     offline_close(&data);
