@@ -138,7 +138,6 @@ status alerts_apply(alerts *a, const change *record) {
     for (unsigned b = 0; b < KEY_ALERT; b++) number = number << 8 | record->key[b];
     if (record->removed) {
         alerts_remove(a, number);
-        alerts_load_numbers(a, number, 0);
         return STATUS_OK;
     }
     alert read;

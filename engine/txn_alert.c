@@ -165,13 +165,12 @@ bool txn_watch(txn *t, size_t budget) {
     store_cursor at = t->alerts.walked ? t->alerts.cursor : t->e->watch;
     t->alerts.walked = true;
     account accounts[SCAN];
-    store_cursor after[SCAN];
     subject_id subjects[SCAN];
     profile profiles[SCAN];
     bool known[SCAN];
     while (budget > 0 && t->bytes < LIMIT_GROUP_BYTES / 2) {
-        t->alerts.cursor = at;
-        size_t n = store_scan(t->e->accounts, &at, accounts, after, budget < SCAN ? budget : SCAN);
+        t->alerts.cursor = at; /* where it stays if memory is short: to look twice does no harm */
+        size_t n = store_scan(t->e->accounts, &at, accounts, NULL, budget < SCAN ? budget : SCAN);
         if (n == 0) {
             t->alerts.cursor = 0;
             return true;
@@ -180,9 +179,7 @@ bool txn_watch(txn *t, size_t budget) {
         store_read_batch(t->e->subjects, subjects, sizeof *subjects, n, profiles, sizeof *profiles, known);
         for (size_t i = 0; i < n; i++) {
             take_pending(t, &accounts[i]);
-            /* without memory the position stays; the next group tries again */
             if (look_at(t, &accounts[i], known[i] ? &profiles[i] : NULL) != STATUS_OK) return false;
-            t->alerts.cursor = after[i];
         }
         budget -= n;
     }
