@@ -42,7 +42,7 @@ const char help_watch[] =
 #define BATCH 256
 #define PING_EVERY_MS 30000   /* of silence: is the other end still there? */
 #define RETRY_FIRST_MS 500    /* to connect again; doubled each time … */
-#define RETRY_MOST_MS 15000   /* … up to this */
+#define RETRY_MOST_MS 5000    /* … up to this */
 #define REFUSED_MS 5000       /* to acknowledge again what the server would not acknowledge now */
 #define ACKNOWLEDGE_MOST 1000 /* of one command */
 

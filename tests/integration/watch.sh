@@ -19,7 +19,7 @@ watch() {
 lines() {
   local i
   for i in $(seq 1 150); do [ "$(wc -l <"$work/$1.out")" -ge "$2" ] && return 0; sleep 0.1; done
-  printf '%s has %s lines instead of %s: %s\n' "$1" "$(wc -l <"$work/$1.out")" "$2" "$(tail -3 "$work/$1".*)"
+  printf '%s has %s lines instead of %s: %s\n' "$1" "$(wc -l <"$work/$1.out")" "$2" "$(tail -n 3 "$work/$1".*)"
   return 1
 }
 # end PID CODE: interrupts a watch, or waits for one that ends by itself; its exit status.
