@@ -77,7 +77,7 @@ static int check(cli *c, int argc, char **argv) {
     if (c->json) {
         char text[SUBJECT_TEXT];
         jout_object(&c->out, NULL);
-        quota_view_check_json(&c->out, cli_subject_text(&ask.subject, text), ask.amount_fen, &answer);
+        quota_view_check_json(&c->out, cli_subject_text(&ask.subject, text), program, ask.amount_fen, &answer);
         jout_end(&c->out);
         jout_line(&c->out);
     } else {

@@ -311,8 +311,10 @@ bool quota_view_show_card(const cli *c, const quota_view_shown *s) {
 
 /* ------------------------------------------------------------------ check */
 
-void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a) {
+void quota_view_check_json(jout *j, const char *subject, unsigned program, int64_t amount_fen,
+                           const xinyi_quota_answer *a) {
     jout_string(j, "subject", subject);
+    jout_string(j, "program", programs_name(program));
     jout_bool(j, "fits", a->status == 0);
     jout_string(j, "status", xinyi_status_name(a->status));
     quota_refusal_json(j, a->violations);

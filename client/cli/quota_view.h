@@ -25,7 +25,8 @@ void quota_view_show_json(jout *j, const quota_view_shown *s);
 /* False without memory. */
 bool quota_view_show_card(const cli *c, const quota_view_shown *s);
 
-void quota_view_check_json(jout *j, const char *subject, int64_t amount_fen, const xinyi_quota_answer *a);
+void quota_view_check_json(jout *j, const char *subject, unsigned program, int64_t amount_fen,
+                           const xinyi_quota_answer *a);
 /* Fits or not, and every reason; may ask the server for more about them. */
 void quota_view_check_sentence(cli *c, const xinyi_subject *subject, unsigned program, int64_t amount_fen,
                                const xinyi_quota_answer *a);

@@ -146,6 +146,28 @@ equal "a chain half of which is known is refused" "$(jq -r .status <<<"$out" | p
 equal "the statement is the same" "$(q history $who --json | jq -cS '{opening, events, account}')" "$(jq -cS '{opening, events, account}' <<<"$statement")"
 equal "nothing was done twice" "$(show '"\(.reserved_fen) \(.committed_fen) \(.open_reservations)"')" "5000000 30000000 1"
 
+# A long file, the server killed amid it, and the same file again: everything once.
+seq 20000 | awk -v s=$who '{ printf "{\"kind\": \"reserve\", \"subject\": \"%s\", \"amount_fen\": 3, \"ttl\": \"1h\", \"linked\": %s}\n", s, $1 % 4 ? "true" : "false" }' >"$work/long.jsonl"
+q batch "$work/long.jsonl" --name long >"$work/long.out" 2>"$work/long.err" & sender=$!
+for _ in $(seq 200); do [ -s "$work/long.out" ] && break; sleep 0.01; done
+kill_server
+wait "$sender"; code=$?
+start_server --policy "$work/policy"
+if [ "$code" = 0 ]; then ok "the whole file was sent before the server died"
+else
+  equal "a batch that lost its server exits 3" "$code" 3
+  contains "says what to do" "$(cat "$work/long.err")" "quota batch '.*long.jsonl' --name 'long'"
+  contains "and how far it came" "$(tail -1 "$work/long.out")" '^20,000 operations: [0-9]+ done, 0 refused'
+fi
+partly=$(( $(show .open_reservations) - 1 ))
+equal "chains of four are whole" $((partly % 4)) 0
+out=$(q batch "$work/long.jsonl" --name long | tail -1); equal "sent again" "$out" "20,000 operations: 20000 done, 0 refused"
+equal "everything is reserved once ($partly were before)" "$(show '"\(.reserved_fen) \(.open_reservations)"')" "5060000 20001"
+contains "which the statement says as well" "$(q history $who --max 20100)" 'closing, adds up +¥50,600\.00'
+{ echo 'kind,subject,reservation'; q history $who --max 20100 --json | jq -r --arg s $who '.events[] | select(.kind == "reserve" and .state == "open" and .amount_fen == 3) | "release,\($s),\(.operation)"'; } >"$work/back.csv"
+equal "released by what the statement told" "$(q batch "$work/back.csv" | tail -1)" "20,000 operations: 20000 done, 0 refused"
+equal "as before" "$(show '"\(.reserved_fen) \(.committed_fen) \(.open_reservations)"')" "5000000 30000000 1"
+
 # ---------------------------------------------------------------- two programs
 contains "an unknown program" "$(q show $who --program coal 2>&1)" "unknown guarantee program 'coal'; there is: power, gas"
 check "an account of gas" q pledge $who --program gas --instrument 1 --kind deposit --amount 10万
