@@ -6,10 +6,11 @@
  *
  * Who waits for whom. Backup engine and checkpoint both sync the write-ahead log (we let the manifest track it), and
  * that call aborts the process, where RocksDB was built with assertions, if a write to the log has failed before it.
- * So nobody may write while the checkpoint is made: the gate keeps commits and healing out, the fold is paused, and a
- * sick database is left alone. That takes as long as copying the tail of the log, which the flush before it keeps
- * short. What follows works on links that nobody else knows: the journal may be healed, even closed by healing, and
- * fold as it likes. Until the links go, files that compaction has replaced take their disk space.
+ * So nobody may write while the checkpoint is made: the gate keeps commits and healing out, the fold is paused, a
+ * sick database is left alone, and a write of our own proves that no other one has failed. That takes as long as
+ * copying the tail of the log, which the flush before it keeps short. What follows works on links that nobody else
+ * knows: the journal may be healed, even closed by healing, and fold as it likes. Until the links go, files that
+ * compaction has replaced take their disk space.
  *
  * A sorted file never changes, and its end holds what tells it from all others (session, number, time), so its number,
  * size and the hash of its last 64 KiB name it: a file of that name in an earlier backup need not be read again.
@@ -126,6 +127,16 @@ static void flush_memtables(journal *j) {
     pthread_mutex_unlock(&j->opening);
 }
 
+/* The log takes a write, so it may be synced. A write beside the commits may have failed, the fold's, with nobody
+ * having been told yet: then this one fails, without touching the log, and the next commit finds out. */
+static status prove_log(journal *j, char *problem, size_t room) {
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    meta_put_number(&j->rocks, batch, META_BACKUP, (uint64_t)clock_wall_ms());
+    status s = rocks_write(&j->rocks, batch, true, problem, room);
+    rocksdb_writebatch_destroy(batch);
+    return s;
+}
+
 static status link_files(journal *j, const char *to, char *problem, size_t room) {
     uint64_t need = LINK_ROOM + directory_file_bytes(j->db_path, ".log");
     if (directory_free_bytes(j->directory) < need) {
@@ -156,6 +167,7 @@ static status take_snapshot(making *m, uint64_t *held_ns) {
     m->contents.info.sequence = atomic_load(&j->sequence);
     m->contents.info.folded = atomic_load(&j->mark);
     s = refuse_trouble(j, m->problem, m->room);
+    if (s == STATUS_OK) s = prove_log(j, m->problem, m->room);
     if (s == STATUS_OK) s = link_files(j, m->snapshot, m->problem, m->room);
     *held_ns = clock_mono_ns() - begin;
     pthread_mutex_unlock(&j->gate);

@@ -99,6 +99,7 @@ void meta_put_number(rocks *r, rocksdb_writebatch_t *batch, const char *name, ui
 #define META_CREATED "created" /* number: Unix ms */
 #define META_MARK "mark"       /* number: everything up to this group is in the tables */
 #define META_HEALED "healed"   /* number: Unix ms of the last healing; its write proves that writes work */
+#define META_BACKUP "backup"   /* number: Unix ms of the last backup's beginning; likewise */
 
 /* ---- the log in order (walk.c) */
 

@@ -4,6 +4,7 @@
 #include "persist/backup.h"
 #include "persist/directory.h"
 #include "persist/fault.h"
+#include "persist/internal.h"
 #include "persist/verify.h"
 #include "tests/unit/persist/child_help.h"
 #include "tests/unit/persist/journal_help.h"
@@ -19,7 +20,7 @@
 
 /* ---- what a group holds */
 
-static bool padded; /* groups of 64 KiB, so that a disk fills */
+static uint8_t pads; /* so many values of 64 KiB in each group, so that a disk fills */
 
 static void make_group(uint64_t sequence, buf *changes, buf *history) {
     uint64_t random = sequence * UINT64_C(0x9e3779b97f4a7c15) + 1;
@@ -33,10 +34,11 @@ static void make_group(uint64_t sequence, buf *changes, buf *history) {
     if (sequence % 3 == 0)
         help_named(changes, CHANGE_MEMBERS, sequence % 2 == 0 ? "even" : "odd", sequence % 5 == 0 ? NULL : text);
     if (sequence % 4 == 0) buf_append_str(history, text);
-    if (!padded) return;
     static uint64_t noise[1 << 13];
-    for (size_t i = 0; i < sizeof noise / 8; i++) noise[i] = help_random(&random);
-    change_append(changes, CHANGE_RECORDS, "pad", 3, noise, sizeof noise);
+    for (uint8_t pad = 0; pad < pads; pad++) {
+        for (size_t i = 0; i < sizeof noise / 8; i++) noise[i] = help_random(&random);
+        change_append(changes, CHANGE_RECORDS, &pad, 1, noise, sizeof noise);
+    }
 }
 
 static uint64_t commit_next(journal *j) {
@@ -483,39 +485,50 @@ typedef struct filling {
     atomic_bool stop;
 } filling;
 
-/* Fills the disk to the last byte for a moment, again and again. */
+/* To the last byte, for a moment or for good. */
+static void fill(const char *path, bool for_a_moment) {
+    static const uint8_t block[1 << 16];
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    for (size_t n = sizeof block; fd >= 0 && n > 0; n /= 2)
+        while (write(fd, block, n) == (ssize_t)n) continue;
+    if (fd >= 0) close(fd);
+    if (!for_a_moment) return;
+    usleep(40000);
+    unlink(path);
+}
+
 static void *keep_filling(void *context) {
     filling *f = context;
-    static uint8_t block[1 << 16];
     while (!atomic_load(&f->stop)) {
-        int fd = open(f->filler, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        for (size_t n = sizeof block; fd >= 0 && n > 0; n /= 2)
-            while (write(fd, block, n) == (ssize_t)n) continue;
-        usleep(40000);
-        if (fd >= 0) close(fd);
-        unlink(f->filler);
+        fill(f->filler, true);
         usleep(60000);
     }
     return NULL;
 }
 
-/* Commits; a group that failed is healed, and done again unless it turned out to be there. */
-static void *commit_and_heal(void *context) {
-    filling *f = context;
+/* One more group; what failed is healed, and done again unless it turned out to be there. */
+static void commit_surely(filling *f) {
     buf changes = {0}, history = {0};
-    while (!atomic_load(&f->c.stop)) {
-        uint64_t sequence;
+    uint64_t sequence = journal_sequence(f->c.j) + 1, got;
+    make_group(sequence, &changes, &history);
+    while (journal_sequence(f->c.j) < sequence) {
         bool applied;
-        make_group(journal_sequence(f->c.j) + 1, &changes, &history);
         status s = journal_commit(f->c.j, 0, changes.data, changes.size, history.size > 0 ? history.data : NULL,
-                                  history.size, &sequence);
-        if (s == STATUS_OK) atomic_store(&f->c.acknowledged, sequence);
+                                  history.size, &got);
         if (s != STATUS_OK) atomic_fetch_add(&f->failures, 1);
         while (s != STATUS_OK && (s = journal_heal(f->c.j, &applied)) != STATUS_OK) usleep(5000);
-        usleep(1000);
     }
+    atomic_store(&f->c.acknowledged, sequence);
     buf_deinit(&changes);
     buf_deinit(&history);
+}
+
+static void *commit_and_heal(void *context) {
+    filling *f = context;
+    while (!atomic_load(&f->c.stop)) {
+        commit_surely(f);
+        usleep(1000);
+    }
     return NULL;
 }
 
@@ -530,7 +543,7 @@ Test(backup, while_the_disk_fills_again_and_again, .timeout = 120) {
     journal_options options = help_options(p.data);
     options.unsynced = false;
     options.fold_bytes = 200000;
-    padded = true;
+    pads = 1;
     filling f = {.c.j = help_open_with(&options, NULL)};
     snprintf(f.filler, sizeof f.filler, "%s/filler", p.data);
     pthread_t filler, writer;
@@ -566,6 +579,38 @@ Test(backup, while_the_disk_fills_again_and_again, .timeout = 120) {
     journal_close(&f.c.j);
     cr_assert_eq(umount(p.data), 0);
     check_backup(&p, 0, info.sequence);
+    place_remove(&p);
+}
+
+/* A write beside the commits, as the fold makes them, has failed, and nobody has written since: RocksDB must not be
+ * made to sync its log. */
+Test(backup, after_a_fold_that_failed, .timeout = 60) {
+    place p = place_make();
+    if (mkdir(p.data, 0700) != 0 || mount("tmpfs", p.data, "tmpfs", 0, "size=100m") != 0) {
+        place_remove(&p);
+        cr_skip_test("mounting is not permitted here");
+    }
+    filling f = {.c.j = help_open(p.data, NULL)};
+    char problem[HELP_ROOM], *big = calloc(30, 1 << 20);
+    backup_info info;
+    cr_assert_not_null(big);
+    commit_many(f.c.j, 5);
+    snprintf(f.filler, sizeof f.filler, "%s/filler", p.data);
+    fill(f.filler, false);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_put_cf(batch, f.c.j->rocks.families[CHANGE_RECORDS], "big", 3, big, (size_t)30 << 20);
+    expect_status(rocks_write(&f.c.j->rocks, batch, false, problem, sizeof problem), STATUS_NO_SPACE);
+    rocksdb_writebatch_destroy(batch);
+    free(big);
+    cr_assert_eq(unlink(f.filler), 0);
+    expect_status(try_backup(f.c.j, p.set, 0, &info, problem), STATUS_NO_SPACE);
+    commit_surely(&f);
+    cr_assert_eq(atomic_load(&f.failures), 1, "the next commit tells that there is trouble");
+    info = backup_now(f.c.j, p.set, 0);
+    cr_assert_eq(info.sequence, 6);
+    journal_close(&f.c.j);
+    cr_assert_eq(umount(p.data), 0);
+    check_backup(&p, 0, 6);
     place_remove(&p);
 }
 
