@@ -265,15 +265,19 @@ demo: deps
 # tests/fuzz/LAYER_NAME.c becomes build/fuzz/LAYER_NAME, built by clang with libFuzzer, ASan and UBSan together with the
 # sources of its layer.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/*.c))
-fuzz_layer = $(firstword $(subst _, ,$*))
-fuzz_srcs  = $(foreach u,$(USES_$(fuzz_layer)),$(SRC_$(u)))
+fuzz_layer = $(firstword $(subst _, ,$(1)))
+fuzz_objs  = $(foreach u,$(USES_$(call fuzz_layer,$(1))),$(patsubst %.c,build/fuzz/obj/%.o,$(SRC_$(u))))
+FUZZ_FLAGS := -std=c17 -g -O1 -I. -Ibuild/gen -D_GNU_SOURCE $(PKG_CFLAGS) -fno-sanitize-recover=all -pthread
 .PHONY: fuzzers
 fuzzers: $(FUZZ)
-.SECONDEXPANSION:
-build/fuzz/%: tests/fuzz/%.c $$(fuzz_srcs) build/gen/division_table.c
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	clang -std=c17 -g -O1 -I. -Ibuild/gen -D_GNU_SOURCE $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
-	  -fno-sanitize-recover=all -pthread -o $@ $(filter %.c,$^) $(call link_sys,$(fuzz_layer))
+	$(call say,FUZZ,$<)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+.SECONDEXPANSION:
+build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o $$(call fuzz_objs,$$*) build/fuzz/obj/build/gen/division_table.o
+	$(call say,LD,$@)
+	$(Q)clang $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(call link_sys,$(call fuzz_layer,$*)) $(LIB_base)
 fuzz-short: deps fuzzers
 	@tests/fuzz.sh
 
@@ -304,4 +308,4 @@ format:
 clean:
 	rm -rf build
 
--include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj build/fuzz/obj -name '*.d' 2>/dev/null)
