@@ -26,6 +26,10 @@ typedef enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BYTES } config_typ
     X(hello_ms, CONFIG_NUMBER, "10000", 100, 600000, "MS", "close a connection that has not said HELLO by then")       \
     X(stall_ms, CONFIG_NUMBER, "60000", 100, 86400000, "MS",                                                           \
       "close a connection that has taken none of its waiting replies for so long")                                     \
+    X(keepalive_ms, CONFIG_NUMBER, "60000", 1000, 86400000, "MS",                                                      \
+      "silence after which TCP asks whether a client is still there")                                                  \
+    X(buffer_bytes, CONFIG_BYTES, "512M", 1 << 20, INT64_MAX, "BYTES",                                                 \
+      "for unfinished requests and replies not taken, of all connections together")                                    \
     X(drain_ms, CONFIG_NUMBER, "5000", 0, 600000, "MS", "longest wait for open connections after SIGTERM")             \
     X(queue_bytes, CONFIG_BYTES, "256M", 1 << 20, INT64_MAX, "BYTES",                                                  \
       "waiting writes before new ones are refused as overloaded")                                                      \

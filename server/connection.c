@@ -47,10 +47,21 @@ fail:
     return NULL;
 }
 
+/* Tells the server how much the connection keeps now. */
+static void recount(connection *c) {
+    server *s = c->worker->server;
+    size_t now = c->in.capacity + c->out.capacity;
+    if (now == c->kept) return;
+    if (c->kept == 0) c->kept_since_ns = c->worker->turn_ns;
+    atomic_fetch_add_explicit(&s->kept_bytes, now - c->kept, memory_order_relaxed); /* modulo: it may be less */
+    c->kept = now;
+}
+
 void connection_free_if_done(connection *c) {
     if (!c->dead || c->in_flight > 0) return;
     buf_deinit(&c->in);
     buf_deinit(&c->out);
+    recount(c);
     uploads_deinit(&c->uploads);
     free(c);
 }
@@ -72,6 +83,40 @@ void connection_kill(connection *c) {
     metrics_add(&w->metrics.connections_closed, 1);
     connection_free_if_done(c);
 }
+
+/* ------------------------------------------------------------------ what connections keep */
+
+#define KEPT_FREE (2 * INPUT_BYTES) /* so much is never too much: an unfinished frame of the usual size */
+
+/* How much of what may be kept is; 0 without a limit. */
+static double taken_share(const server *s) {
+    if (s->config.buffer_bytes == 0) return 0;
+    return (double)atomic_load_explicit(&s->kept_bytes, memory_order_relaxed) / (double)s->config.buffer_bytes;
+}
+
+/* The buffers of all connections are full, and this one wants more of them. Told why if nothing of it is under way, of
+ * which the client would believe that it was not executed. */
+static bool shed(connection *c) {
+    if (c->kept <= KEPT_FREE || taken_share(c->worker->server) <= 1) return false;
+    log_event(LOG_WARN, "connection_dropped", "reason=\"the buffers of all connections are full\" kept=%zu", c->kept);
+    metrics_add(&c->worker->metrics.connections_shed, 1);
+    if (c->out.size == 0 && c->in_flight == 0 && !c->closing) {
+        connection_error(c, 0, 0, STATUS_OVERLOADED, NULL);
+        connection_flush(c);
+    }
+    connection_kill(c);
+    return true;
+}
+
+/* As long as the settings say while less than half of the bytes is taken; nothing when all are. */
+bool connection_is_in_the_way(const connection *c, uint64_t now_ns) {
+    double taken = taken_share(c->worker->server);
+    if (taken < 0.5 || c->kept == 0 || c->in_flight > 0 || now_ns < c->kept_since_ns) return false;
+    double patience_ns = taken < 1 ? (double)c->worker->server->config.stall_ms * 1e6 * 2 * (1 - taken) : 0;
+    return (double)(now_ns - c->kept_since_ns) > patience_ns;
+}
+
+/* ------------------------------------------------------------------ output and input */
 
 static bool has_enough_writes(const connection *c) {
     return c->in_flight >= c->max_in_flight || c->promised >= PROMISED_MAX;
@@ -275,6 +320,8 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
 static void finish_turn(connection *c) {
     connection_flush(c);
     watch_push(c);
+    recount(c);
+    if (shed(c)) return;
     bool over = c->closing || (c->ended && c->in_flight == 0);
     if (over && c->out.size == 0) {
         connection_kill(c);
@@ -287,6 +334,7 @@ static void finish_turn(connection *c) {
 static void take_kept(connection *c) {
     if (c->in.size == 0 || !may_read(c)) return;
     size_t done = take_frames(c, c->in.data, c->in.size);
+    if (done > 0) c->kept_since_ns = c->worker->turn_ns;
     buf_consume(&c->in, done);
     if (c->in.size == 0) buf_deinit(&c->in);
 }
@@ -360,6 +408,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
         if (c->out.size == 0) {
             event_del(c->writable);
             buf_deinit(&c->out);
+            c->kept_since_ns = w->turn_ns;
             connection_resume(c);
         }
     }

@@ -7,6 +7,10 @@
  * PROMISED_MAX long, the connection is not read. So a client that does not take its replies costs at most one turn's
  * output plus the replies of its writes in flight, and one that takes them is never closed for being slow.
  *
+ * What connections keep is counted together, and bounded by buffer_bytes: the fuller, the less patience with those that
+ * keep something without getting on, and what would go beyond it costs its connection. So many clients that do not
+ * read, or that send halves of frames, take no more memory than that.
+ *
  * Fairness: a connection that has worked for TURN_NS is put behind the others, with what it sent still to be looked
  * at. */
 #ifndef XINYI_SERVER_CONNECTION_H
@@ -97,15 +101,17 @@ struct connection {
     buf in;  /* the beginning of an unfinished frame, or frames not looked at yet while blocked */
     buf out; /* what the socket did not take */
     uint32_t max_frame, max_entries, max_in_flight, idle_ms;
-    uint32_t in_flight; /* write requests with the commit thread */
-    size_t promised;    /* bytes of their replies */
-    uploads uploads;    /* drafts of policy sets */
-    follower follower;  /* of alerts */
-    uint64_t opened_ns; /* when it was accepted */
-    uint64_t last_ns;   /* of the last bytes from the client */
-    uint64_t taken_ns;  /* while waiting to write: when the client last took something */
-    bool yielded;       /* its turn was over before its input was: goes on when it can be written */
-    bool ended;         /* the client has sent its last byte: close once its writes are answered */
+    uint32_t in_flight;     /* write requests with the commit thread */
+    size_t promised;        /* bytes of their replies */
+    size_t kept;            /* bytes of `in` and `out`, as they are counted in the server's sum */
+    uint64_t kept_since_ns; /* since when there is something kept, and nothing done with it */
+    uploads uploads;        /* drafts of policy sets */
+    follower follower;      /* of alerts */
+    uint64_t opened_ns;     /* when it was accepted */
+    uint64_t last_ns;       /* of the last bytes from the client */
+    uint64_t taken_ns;      /* while waiting to write: when the client last took something */
+    bool yielded;           /* its turn was over before its input was: goes on when it can be written */
+    bool ended;             /* the client has sent its last byte: close once its writes are answered */
     bool said_hello, no_checksum, reading, closing, dead;
 };
 
@@ -128,6 +134,9 @@ void connection_resume(connection *c);
 void connection_close_after_output(connection *c);
 /* Alerts may be there for it: see watch_push. It may be gone afterwards. */
 void connection_push(connection *c);
+
+/* True if it has kept something for longer than there is patience; false while the server owes it an answer. */
+bool connection_is_in_the_way(const connection *c, uint64_t now_ns);
 
 /* Answers an error frame into w->output and counts it. */
 void connection_error(connection *c, unsigned type, uint64_t request_id, status why, const char *text);

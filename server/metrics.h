@@ -18,9 +18,10 @@
     X(connections_accepted)                                                                                            \
     X(connections_refused) /* over the limit */                                                                        \
     X(connections_closed)                                                                                              \
-    X(overloaded) /* writes refused because the queue was full */                                                      \
-    X(alerts)     /* sent to those who follow them */                                                                  \
-    X(stalls)     /* times reading stopped because a client did not take its replies */
+    X(connections_shed) /* dropped because the buffers of all were short */                                            \
+    X(overloaded)       /* writes refused because the queue was full */                                                \
+    X(alerts)           /* sent to those who follow them */                                                            \
+    X(stalls)           /* times reading stopped because a client did not take its replies */
 
 typedef struct metrics {
     _Alignas(64) _Atomic uint64_t requests[METRICS_MESSAGE_TYPES]; /* by message type */

@@ -39,6 +39,7 @@ typedef struct server {
     uint64_t started_ns; /* monotonic */
     char address[128];   /* as bound */
     _Atomic size_t connections;
+    _Atomic size_t kept_bytes; /* of all connections' buffers (server/connection.h) */
     atomic_bool draining;
     atomic_uint shadow_generation; /* grows with every shadow that begins or ends */
 } server;

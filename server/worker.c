@@ -61,6 +61,21 @@ static void refuse(worker *w, int fd) {
     close(fd);
 }
 
+/* For clients whose machine is gone, which say nothing any more, not even that: TCP asks after so much silence, and
+ * gives up when there is no answer for as long again. It asks nothing while replies are under way: those it sends again
+ * and again for a quarter of an hour, unless told how long to try. */
+static void watch_out(int fd, const config *c) {
+    int on = 1, idle_s = (int)(c->keepalive_ms / 1000), probes = 4;
+    int interval_s = idle_s < probes ? 1 : idle_s / probes;
+    unsigned stall_ms = (unsigned)c->stall_ms;
+    if (idle_s < 1) idle_s = 1;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof stall_ms);
+}
+
 static void on_accept(evutil_socket_t listener, short what, void *arg) {
     (void)what;
     worker *w = arg;
@@ -84,7 +99,7 @@ static void on_accept(evutil_socket_t listener, short what, void *arg) {
         }
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on); /* clients whose machine is gone */
+        watch_out(fd, &w->server->config);
         if (connection_new(w, fd) == NULL)
             atomic_fetch_sub(&w->server->connections, 1);
         else
@@ -211,6 +226,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
         if (w->draining ? is_quiet(c) || now > w->drain_until_ns : is_stalled(c, now)) {
             if (!w->draining)
                 log_event(LOG_WARN, "connection_dropped", "reason=\"replies are not read\" waiting=%zu", c->out.size);
+            connection_kill(c);
+        } else if (!w->draining && connection_is_in_the_way(c, now)) {
+            log_event(LOG_WARN, "connection_dropped", "reason=\"buffers are short, and it gets nothing done\" kept=%zu",
+                      c->kept);
+            metrics_add(&w->metrics.connections_shed, 1);
             connection_kill(c);
         } else if (!c->closing && (why = overdue(c, now)) != STATUS_OK) {
             connection_error(c, 0, 0, why, NULL);
