@@ -18,8 +18,7 @@ static bool show_progress(void *context, uint64_t done, uint64_t total) {
     return true;
 }
 
-/* False after a message. 0: not given. */
-static bool chosen(const offline *o, uint32_t *id) {
+bool offline_chosen(const offline *o, uint32_t *id) {
     const char *text = o->modifiers[OFFLINE_WITH_backup];
     char *end;
     *id = 0;
@@ -99,7 +98,7 @@ int offline_verify_backup(const config *c) {
     uint32_t id;
     uint64_t files = 0, bytes = 0;
     char problem[PROBLEM] = "";
-    if (!chosen(&c->offline, &id)) return 2;
+    if (!offline_chosen(&c->offline, &id)) return 2;
     verifying v = {.label = "verifying", .json = offline_json(&c->offline), .faults = json_array()};
     status s =
         backup_verify(c->offline.argument, id, tell_fault, show_progress, &v, &files, &bytes, problem, sizeof problem);
@@ -160,7 +159,7 @@ int offline_restore(const config *c) {
     uint32_t id;
     backup_info b;
     char problem[PROBLEM] = "";
-    if (!chosen(&c->offline, &id)) return 2;
+    if (!offline_chosen(&c->offline, &id)) return 2;
     status s = backup_restore(c->offline.argument, id, c->data, show_progress, &label, &b, problem, sizeof problem);
     offline_progress("", 0, 0);
     if (s != STATUS_OK) return offline_fail("%s", explain(s, problem));

@@ -3,6 +3,7 @@
 
 #include "server/offline.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -47,3 +48,12 @@ void offline_close(offline_data *d) {
     journal_close(&d->journal);
     engine_destroy(&d->engine);
 }
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk) {
+    (void)st;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+void offline_remove(const char *directory) { (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT); }

@@ -18,4 +18,10 @@ status offline_open(const char *directory, offline_data *out, char *problem, siz
 status offline_fill(const config *c, offline_data *d, char *problem, size_t room) MUST_CHECK;
 void offline_close(offline_data *d);
 
+/* The number that --backup gives, 0 without it. False after a message. */
+bool offline_chosen(const offline *o, uint32_t *id);
+
+/* Removes a directory that was made for the time of an action, and everything in it. What is missing is fine. */
+void offline_remove(const char *directory);
+
 #endif

@@ -2,10 +2,14 @@
  * thing is told once, as it is; then the tables are walked by one thread, so that lines have an order. Each line is
  * read back and compared with what it was written of: what is in the file is what was stored, or there is no file.
  *
+ * Where --data is a directory of backups, one of them is restored beside the file for the time of the dump: so all that
+ * a running server holds can be had without stopping it.
+ *
  * A file is written under another name and gets its own when it is complete and on disk. */
 #include "base/clock.h"
 #include "engine/dump.h"
 #include "engine/history.h"
+#include "persist/backup.h"
 #include "server/document.h"
 #include "server/offline_data.h"
 
@@ -24,6 +28,7 @@
 typedef struct dumping {
     const char *file;   /* as asked for */
     char partial[4096]; /* what is written; "" if that is `file` itself */
+    char copy[4096];    /* a backup restored for this; "" if there is none */
     int fd;
     buf lines;        /* not written yet */
     buf events, back; /* a group's events, as renumbered and as read back */
@@ -184,6 +189,33 @@ static status ignore(void *context, const change *record) {
 
 /* ------------------------------------------------------------------ the whole */
 
+static bool restoring(void *context, uint64_t done, uint64_t total) {
+    (void)context;
+    offline_progress("restoring", done, total);
+    return true;
+}
+
+/* *directory: the data directory that is dumped. */
+static status choose_directory(dumping *d, const config *c, uint32_t backup, const char **directory) {
+    backup_info *list = NULL, restored;
+    size_t count;
+    char problem[PROBLEM], copy[sizeof d->copy];
+    *directory = c->data;
+    status s = backup_list(c->data, &list, &count, problem, sizeof problem);
+    free(list);
+    if (s != STATUS_OK && backup == 0) return STATUS_OK; /* no backups: opening it says what it is */
+    int n = snprintf(copy, sizeof copy, "%s.data", d->file);
+    if (strcmp(d->file, "-") == 0 || n < 0 || (size_t)n >= sizeof copy) {
+        snprintf(d->problem, sizeof d->problem, "a backup is restored beside FILE for it: FILE must be a name");
+        return STATUS_BAD_VALUE;
+    }
+    s = backup_restore(c->data, backup, copy, restoring, NULL, &restored, d->problem, sizeof d->problem);
+    if (s != STATUS_OK) return s;
+    memcpy(d->copy, copy, sizeof copy);
+    *directory = d->copy;
+    return STATUS_OK;
+}
+
 /* So that the tables hold everything, once. */
 static status fold(const char *directory, offline_data *data, char *problem, size_t room) {
     status s = offline_open(directory, data, problem, room);
@@ -195,11 +227,13 @@ static status fold(const char *directory, offline_data *data, char *problem, siz
     return s;
 }
 
-static status write_all(dumping *d, const config *c) {
+static status write_all(dumping *d, const config *c, uint32_t backup) {
+    const char *directory;
     offline_data data = {0};
     dump_end end;
-    status s = fold(c->data, &data, d->problem, sizeof d->problem);
-    if (s == STATUS_OK) s = offline_open(c->data, &data, d->problem, sizeof d->problem);
+    status s = choose_directory(d, c, backup, &directory);
+    if (s == STATUS_OK) s = fold(directory, &data, d->problem, sizeof d->problem);
+    if (s == STATUS_OK) s = offline_open(directory, &data, d->problem, sizeof d->problem);
     if (s == STATUS_OK) s = open_file(d);
     if (s == STATUS_OK) {
         dump_head head = {.sequence = journal_sequence(data.journal), .time_ms = clock_wall_ms()};
@@ -237,8 +271,10 @@ static int tell(const dumping *d, const config *c) {
 
 int offline_dump(const config *c) {
     dumping d = {.file = c->offline.argument, .fd = -1};
+    uint32_t backup;
+    if (!offline_chosen(&c->offline, &backup)) return 2;
     status s = dump_totals_create(&d.totals);
-    if (s == STATUS_OK) s = write_all(&d, c);
+    if (s == STATUS_OK) s = write_all(&d, c, backup);
     offline_progress("", 0, 0);
     int code = 0;
     if (s != STATUS_OK)
@@ -246,6 +282,7 @@ int offline_dump(const config *c) {
     else if (d.fd != STDOUT_FILENO)
         code = tell(&d, c);
     close_file(&d);
+    if (d.copy[0] != '\0') offline_remove(d.copy);
     dump_parser_deinit(&d.parser);
     dump_totals_destroy(&d.totals);
     buf_deinit(&d.lines);

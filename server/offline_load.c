@@ -13,7 +13,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -55,17 +54,6 @@ static status wrong(loading *l, status s, const char *format, ...) {
 }
 
 /* ------------------------------------------------------------------ the directory */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk) {
-    (void)st;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_partial(loading *l) {
-    if (l->partial[0] != '\0') (void)nftw(l->partial, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
 
 static bool is_empty(const char *directory) {
     DIR *dir = opendir(directory);
@@ -317,7 +305,7 @@ int offline_load(const config *c) {
     else
         code = tell(&l, c, &stats, policy_invalid);
     journal_close(&l.journal);
-    remove_partial(&l);
+    if (l.partial[0] != '\0') offline_remove(l.partial);
     if (l.in != NULL && l.in != stdin) fclose(l.in);
     dump_totals_destroy(&l.totals);
     dump_parser_deinit(&l.parser);

@@ -108,5 +108,17 @@ expect_exit "no such directory" 1 "$XINYID" --dump "$work/z.jsonl" --data "$work
 [ -e "$work/z.jsonl" ] || [ -e "$work/z.jsonl.partial" ] && not_ok "no file then" || ok "no file then"
 start_server --policy ""
 contains "a directory in use is not dumped" "$("$XINYID" --dump "$work/z.jsonl" --data "$work/data" 2>&1)" 'in use|another process|locked'
+
+# ---------------------------------------------------------------- of a running server, by a backup
+check "a backup" "$XINYI" backup "$PWD/$work/backups"
+check "later" "$XINYI" quota reserve $retailer --amount 1万 --operation "$(upgrade_id 201)"
+check "another backup" "$XINYI" backup "$PWD/$work/backups"
+check "the latest is dumped while the server runs" "$XINYID" --dump "$work/live.jsonl" --data "$work/backups"
+check "or another" "$XINYID" --dump "$work/live1.jsonl" --data "$work/backups" --backup 1
+equal "each holds what there was" "$(grep -c "$(upgrade_id 201)" "$work/live.jsonl") $(grep -c "$(upgrade_id 201)" "$work/live1.jsonl")" '1 0'
+[ -e "$work/live.jsonl.data" ] && not_ok "the copy is gone" || ok "the copy is gone"
+expect_exit "there is no third" 1 "$XINYID" --dump "$work/live3.jsonl" --data "$work/backups" --backup 3
+expect_exit "a number is a number" 2 "$XINYID" --dump "$work/live3.jsonl" --data "$work/backups" --backup x
+check "it becomes a directory again" "$XINYID" --load "$work/live.jsonl" --data "$work/live"
 stop_server
 finish
