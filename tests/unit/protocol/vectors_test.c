@@ -129,9 +129,9 @@ static const field scan_reply[] = {F(wire_scan_reply, cursor), F(wire_scan_reply
 static const field quota[] = {F(wire_quota, subject), F(wire_quota, program),    F(wire_quota, purpose),
                               F(wire_quota, flags),   F(wire_quota, amount_fen), {0}};
 #define C(member) F(wire_quota_check, member)
-static const field quota_check[] = {C(status),         C(warning),         C(flags),    C(usage_percent),
-                                    C(required_fen),   C(limit_fen),       C(used_fen), C(available_fen),
-                                    C(policy_version), C(account_version), {0}};
+static const field quota_check[] = {C(status),         C(warning),         C(flags),      C(usage_percent),
+                                    C(required_fen),   C(limit_fen),       C(used_fen),   C(available_fen),
+                                    C(policy_version), C(account_version), C(violations), {0}};
 #define S(member) F(wire_quota_show, member)
 static const field quota_show[] = {S(status),
                                    S(warning),
@@ -161,7 +161,8 @@ static const field quota_show[] = {S(status),
 #define OPERATION(prefix, type, at)                                                                                    \
     AS(prefix "id", type, at id), AS(prefix "subject", type, at subject), AS(prefix "program", type, at program),      \
         AS(prefix "kind", type, at kind), AS(prefix "instrument_kind", type, at instrument_kind),                      \
-        AS(prefix "amount_fen", type, at amount_fen), AS(prefix "target", type, at target),                            \
+        AS(prefix "flags", type, at flags), AS(prefix "amount_fen", type, at amount_fen),                              \
+        AS(prefix "target", type, at target), AS(prefix "reference", type, at target),                                 \
         {prefix "instrument", offsetof(type, at target), 8},                                                           \
         {prefix "wholesale_2m_mwh", offsetof(type, at target), 8},                                                     \
         {prefix "retail_2m_mwh", offsetof(type, at target) + 8, 8}, AS(prefix "ttl_ms", type, at a),                   \
@@ -173,12 +174,16 @@ static const field quota_show[] = {S(status),
         AS(prefix "limit_fen", type, at limit_fen), AS(prefix "used_fen", type, at used_fen),                          \
         AS(prefix "available_fen", type, at available_fen), AS(prefix "expires_ms", type, at expires_ms)
 static const field operation[] = {OPERATION("", wire_operation, ), {0}};
-static const field operation_reply[] = {OPERATION_REPLY("", wire_operation_reply, ), {0}};
+#define OPERATION_MORE(prefix, type)                                                                                   \
+    AS(prefix "committed_fen", type, committed_fen), AS(prefix "violations", type, violations)
+static const field operation_reply[] = {
+    OPERATION_REPLY("", wire_operation_reply, ), OPERATION_MORE("", wire_operation_reply), {0}};
 static const field outcome[] = {F(wire_outcome, id), {0}};
 static const field outcome_reply[] = {F(wire_outcome_reply, status),
                                       F(wire_outcome_reply, state),
                                       OPERATION("request.", wire_outcome_reply, request.),
                                       OPERATION_REPLY("reply.", wire_outcome_reply, reply.),
+                                      OPERATION_MORE("reply.", wire_outcome_reply),
                                       F(wire_outcome_reply, at_ms),
                                       {0}};
 #define A(type, member) F(type, member)
@@ -187,13 +192,15 @@ static const field outcome_reply[] = {F(wire_outcome_reply, status),
         AS("instrument_" #n ".amount_fen", type, instruments[n - 1].amount_fen),                                       \
         AS("instrument_" #n ".from_hour", type, instruments[n - 1].from_hour),                                         \
         AS("instrument_" #n ".to_hour", type, instruments[n - 1].to_hour),                                             \
-        AS("instrument_" #n ".kind", type, instruments[n - 1].kind)
+        AS("instrument_" #n ".kind", type, instruments[n - 1].kind),                                                   \
+        AS("instrument_" #n ".alerted", type, instruments[n - 1].alerted)
 #define ACCOUNT(type)                                                                                                  \
     AS("subject", type, key), AS("version", type, seq), A(type, reserved_fen), A(type, committed_fen),                 \
         A(type, settled_fen), A(type, energy_12m_mwh), A(type, wholesale_2m_mwh), A(type, retail_2m_mwh),              \
         A(type, forecast_12m_mwh), A(type, opened_ms), A(type, open_reservations), A(type, instrument_count),          \
-        INSTRUMENT(type, 1), INSTRUMENT(type, 2), INSTRUMENT(type, 3), INSTRUMENT(type, 4), INSTRUMENT(type, 5),       \
-        INSTRUMENT(type, 6), INSTRUMENT(type, 7), INSTRUMENT(type, 8)
+        A(type, account_flags), A(type, warned), A(type, topup_day), A(type, freeze_reference), INSTRUMENT(type, 1),   \
+        INSTRUMENT(type, 2), INSTRUMENT(type, 3), INSTRUMENT(type, 4), INSTRUMENT(type, 5), INSTRUMENT(type, 6),       \
+        INSTRUMENT(type, 7), INSTRUMENT(type, 8)
 static const field account[] = {A(wire_account, cursor), ACCOUNT(wire_account), {0}};
 static const field account_reply[] = {A(wire_account_reply, status), ACCOUNT(wire_account_reply), {0}};
 
@@ -323,7 +330,8 @@ static void set_field(const vector *v, const field *fields, const char *key, con
     uint8_t *to = entry + f->offset;
     if (f->size == sizeof(subject_id)) {
         parse_subject(value, to);
-    } else if (strcmp(key, "text") == 0 || strcmp(key, "subject_name") == 0) {
+    } else if (strcmp(key, "text") == 0 || strcmp(key, "subject_name") == 0 || strcmp(key, "reference") == 0 ||
+               strcmp(key, "freeze_reference") == 0) {
         cr_assert(strlen(value) <= f->size);
         memcpy(to, value, strlen(value));
     } else if (f->size == 160) {
