@@ -157,6 +157,7 @@ char *document_stats(const server *s) {
                                   (json_int_t)(histogram_percentile(&snapshot.commit_ns, 50) / 1000), "p99",
                                   (json_int_t)(histogram_percentile(&snapshot.commit_ns, 99) / 1000), "max",
                                   (json_int_t)(snapshot.commit_ns.max / 1000)));
+    json_object_set_new(root, "kept_bytes", json_integer((json_int_t)atomic_load(&s->kept_bytes)));
     json_object_set_new(root, "write_requests", json_integer((json_int_t)snapshot.requests));
     json_object_set_new(root, "groups", json_integer((json_int_t)snapshot.groups));
     json_object_set_new(root, "group_bytes", json_integer((json_int_t)disk.bytes));
