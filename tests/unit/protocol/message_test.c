@@ -42,7 +42,7 @@ Test(message, types_are_found_by_number) {
     cr_assert_str_eq(message_find(36)->name, "quota_scan");
     cr_assert(message_find(MESSAGE_QUOTA_OUTCOME)->is_write);
     cr_assert_not(message_find(MESSAGE_QUOTA_CHECK)->is_write);
-    static const unsigned unknown[] = {0, 6, 15, 23, 31, 38, 51, 63, 66, 255, 256, 272, UINT32_MAX};
+    static const unsigned unknown[] = {0, 6, 15, 23, 31, 39, 51, 63, 66, 255, 256, 272, UINT32_MAX};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         cr_assert(message_find(unknown[i]) == NULL, "%u", unknown[i]);
 }
@@ -246,9 +246,10 @@ Test(message, walks_and_documents_are_told_apart) {
         documents += message_has_documents(type);
         cr_assert_not(message_is_walk(type) && message_has_documents(type));
     }
-    cr_assert_eq(walks, 3);
+    cr_assert_eq(walks, 4);
     cr_assert_eq(documents, 3);
-    cr_assert(message_is_walk(MESSAGE_LIST) && message_has_documents(MESSAGE_DOSSIER));
+    cr_assert(message_is_walk(MESSAGE_LIST) && message_is_walk(MESSAGE_WATCH) &&
+              message_has_documents(MESSAGE_DOSSIER));
 }
 
 /* ------------------------------------------------------------------ uploads */
@@ -343,9 +344,10 @@ Test(message, an_operation_has_no_more_than_its_kind_uses) {
         uint8_t kind;
         bool instrument_kind, amount, first, second, a, b;
     } kinds[] = {
-        {WIRE_RESERVE, 1, 0, 1, 1, 0, 1}, {WIRE_COMMIT, 1, 0, 0, 0, 1, 1}, {WIRE_RELEASE, 1, 1, 0, 0, 1, 1},
-        {WIRE_SETTLE, 1, 0, 1, 1, 1, 1},  {WIRE_PLEDGE, 0, 0, 0, 1, 0, 0}, {WIRE_WITHDRAW, 1, 1, 0, 1, 1, 1},
-        {WIRE_ENERGY, 1, 0, 0, 0, 0, 1},
+        {WIRE_RESERVE, 1, 0, 1, 1, 0, 1},  {WIRE_COMMIT, 1, 0, 0, 0, 1, 1}, {WIRE_RELEASE, 1, 1, 0, 0, 1, 1},
+        {WIRE_SETTLE, 1, 0, 1, 1, 1, 1},   {WIRE_PLEDGE, 0, 0, 0, 1, 0, 0}, {WIRE_WITHDRAW, 1, 1, 0, 1, 1, 1},
+        {WIRE_ENERGY, 1, 0, 0, 0, 0, 1},   {WIRE_AMEND, 1, 0, 0, 1, 0, 0},  {WIRE_FREEZE, 1, 1, 0, 0, 1, 1},
+        {WIRE_UNFREEZE, 1, 1, 1, 1, 1, 1},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         wire_operation clean = {.program = 1, .kind = kinds[i].kind};
@@ -357,7 +359,7 @@ Test(message, an_operation_has_no_more_than_its_kind_uses) {
         cr_assert_eq(message_entry_status(MESSAGE_QUOTA_OPERATE, &o), (reserved) ? STATUS_BAD_ENTRY : STATUS_OK,       \
                      "kind %u: " #change, kinds[i].kind);                                                              \
     } while (0)
-        EXPECT(kinds[i].instrument_kind, o.instrument_kind = 0x100);
+        EXPECT(kinds[i].instrument_kind, o.instrument_kind = 0x80);
         EXPECT(kinds[i].amount, o.amount_fen = INT64_MIN);
         EXPECT(kinds[i].first, o.target[0] = 1);
         EXPECT(kinds[i].first, o.target[7] = 0x80);
@@ -367,8 +369,11 @@ Test(message, an_operation_has_no_more_than_its_kind_uses) {
         EXPECT(kinds[i].b, o.b = 1);
         EXPECT(false, o.id[0] = 1);
         EXPECT(false, o.program = 15);
+        EXPECT(false, o.flags = WIRE_LINKED);
+        EXPECT(true, o.flags = 2);
+        EXPECT(true, o.flags = 0x80 | WIRE_LINKED);
     }
-    static const uint8_t unknown[] = {0, 8, 255};
+    static const uint8_t unknown[] = {0, WIRE_OPERATION_END, 255};
     for (size_t i = 0; i < sizeof unknown; i++) {
         wire_operation o = {.kind = unknown[i]};
         cr_assert_eq(message_entry_status(MESSAGE_QUOTA_OPERATE, &o), STATUS_BAD_ENTRY);
