@@ -6,10 +6,14 @@
  *              that was left by a fall below it may be reached again: another alert
  *   expiring   a valid bond or group guarantee ends within bond_notice_days; once for each end
  *   expired    an instrument has ended, within one hour of its end; once for each end
- *   topup      the required guarantee is not lodged (shortfall), the subject covered and not exempt: to be topped up by
- * a last day, topup_days working days (calendar of the policy) after today. Once until the shortfall is gone overdue
- * that day has passed and it still is not. Once topped_up  the shortfall is gone: the open topup is met frozen,
- * unfrozen   by an operation
+ *   topup      the required guarantee is not lodged (shortfall), the subject covered and not exempt: to be topped up
+ *              by a last day, topup_days working days (calendar of the policy) after today. Once until the shortfall
+ *              is gone. Found by the walk alone: what is put right within seconds, as by a pledge right behind the
+ *              energy that asks for it, or by one bond in the place of another, is not told
+ *   overdue    that day has passed and it still is not. Once
+ *   topped_up  the shortfall is gone: the open topup is met
+ *   frozen     by an operation
+ *   unfrozen   by an operation
  *
  * An alert has a number (from 1, rising, never used again), is durable with the group that raises it, and stays until
  * it is acknowledged, or LIMIT_ALERTS are open: then the oldest gives way, and alerts_dropped counts it. What has been

@@ -14,13 +14,14 @@
 
 /* True if nothing of what operations on amounts can bring about is new; the ends of instruments are not looked at. */
 static inline bool alert_is_quiet(const account *a, const quota *q) {
-    return q->warning == a->warned && ((q->flags & QUOTA_SHORT) != 0) == (a->topup_day != 0);
+    return q->warning == a->warned && ((q->flags & QUOTA_SHORT) != 0 || a->topup_day == 0);
 }
 
 /* What is to be raised about an account that stands like this, in the order of the kinds; they have no numbers yet. The
  * account remembers it: warned, topup_day, flags and instruments' alerted change, nothing else; *changed tells whether
  * they did, which they also do without an alert (a level that has fallen). `terms` NULL: none apply. `event`: FROZEN or
- * UNFROZEN if the operation was that, else 0. */
+ * UNFROZEN if the operation was that, ALERT_WALK if it is the walk that looks, else 0. */
+#define ALERT_WALK UINT32_MAX
 unsigned alert_examine(account *a, const quota *q, const guarantee_terms *terms, const credit_rules *calendar,
                        policy_moment at, unsigned event, alert out[ALERT_MOST], bool *changed);
 

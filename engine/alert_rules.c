@@ -73,7 +73,7 @@ static uint16_t last_day(const credit_rules *calendar, int32_t today, unsigned w
 
 static int64_t end_of_day(int32_t day) { return clock_ms_of_day(day + 1); }
 
-static void look_at_shortfall(look *l, const guarantee_terms *terms, const credit_rules *calendar) {
+static void look_at_shortfall(look *l, const guarantee_terms *terms, const credit_rules *calendar, bool walk) {
     account *a = l->a;
     if (!(l->q->flags & QUOTA_SHORT)) {
         if (a->topup_day == 0) return;
@@ -82,6 +82,7 @@ static void look_at_shortfall(look *l, const guarantee_terms *terms, const credi
         l->changed = true;
         raise(l, ALERT_TOPPED_UP);
     } else if (a->topup_day == 0) {
+        if (!walk) return;
         a->topup_day = last_day(calendar, l->at.day, terms->topup_days);
         l->changed = true;
         raise(l, ALERT_TOPUP)->due_ms = end_of_day(a->topup_day);
@@ -97,8 +98,8 @@ unsigned alert_examine(account *a, const quota *q, const guarantee_terms *terms,
     look l = {.a = a, .q = q, .at = at, .out = out};
     if (terms != NULL) look_at_usage(&l);
     look_at_instruments(&l, terms != NULL ? terms->bond_notice_days : ALERT_BOND_NOTICE_DAYS);
-    if (terms != NULL) look_at_shortfall(&l, terms, calendar);
-    if (event != 0) raise(&l, (alert_kind)event);
+    if (terms != NULL) look_at_shortfall(&l, terms, calendar, event == ALERT_WALK);
+    if (event != 0 && event != ALERT_WALK) raise(&l, (alert_kind)event);
     *changed = l.changed;
     return l.count;
 }

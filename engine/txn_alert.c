@@ -141,7 +141,8 @@ static status look_at(txn *t, account *a, const profile *read) {
         ledger_quota_without_terms(a, code, t->at, &q);
     alert raised[ALERT_MOST];
     bool changed;
-    unsigned n = alert_examine(a, &q, code == STATUS_OK ? &terms : NULL, txn_rules(t), t->at, 0, raised, &changed);
+    unsigned n =
+        alert_examine(a, &q, code == STATUS_OK ? &terms : NULL, txn_rules(t), t->at, ALERT_WALK, raised, &changed);
     if (!changed) return STATUS_OK;
     if (!overlay_reserve(&t->accounts, 1) || txn_alert_room(t) != STATUS_OK) return STATUS_NO_MEMORY;
     pending_account *p = txn_account(t, &a->key);

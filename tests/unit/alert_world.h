@@ -132,8 +132,10 @@ static inline const char *help_policy_with(const char *what, const char *instead
     return room;
 }
 
+/* And a round behind it, which finds what is short. */
 static inline void world_energy(world *w, uint32_t n, int64_t mwh) {
     world_granted(world_once(w, OPERATION_ENERGY, n, mwh));
+    world_watch(w);
 }
 
 #endif

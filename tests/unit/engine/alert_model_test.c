@@ -115,13 +115,21 @@ static standing stand(const model *m, uint32_t n) {
     return exempt ? (standing){0} : s;
 }
 
-/* Looks at a subject; after an operation on amounts only if its level or its shortfall is another. */
-static void look(model *m, uint32_t n, bool amounts_only, unsigned event) {
+static void ask_for_topup(model *m, uint32_t n) {
+    books *b = &m->books[n];
+    const rules *r = &RULES[m->policy];
+    b->topup_day = clock_day_of_ms(m->w.now_ms);
+    for (unsigned left = r->topup_days; left > 0;) left -= works(r, ++b->topup_day);
+    expect(m, n, ALERT_TOPUP, 0, 0, clock_ms_of_day(b->topup_day + 1));
+}
+
+/* Looks at a subject; after an operation on amounts only if its level is another or its shortfall is gone. */
+static void look(model *m, uint32_t n, bool walk, bool amounts_only, unsigned event) {
     books *b = &m->books[n];
     const rules *r = &RULES[m->policy];
     standing s = stand(m, n);
     int32_t today = clock_day_of_ms(m->w.now_ms);
-    if (amounts_only && (!r->applies || (s.level == b->level && s.short_of == (b->topup_day != 0)))) return;
+    if (amounts_only && (!r->applies || (s.level == b->level && (s.short_of || b->topup_day == 0)))) return;
     if (r->applies) {
         if (s.level > b->level) expect(m, n, ALERT_USAGE, s.level, 0, 0);
         b->level = s.level;
@@ -143,9 +151,7 @@ static void look(model *m, uint32_t n, bool amounts_only, unsigned event) {
         b->topup_day = 0;
         b->overdue = false;
     } else if (r->applies && b->topup_day == 0) {
-        b->topup_day = today;
-        for (unsigned left = r->topup_days; left > 0;) left -= works(r, ++b->topup_day);
-        expect(m, n, ALERT_TOPUP, 0, 0, clock_ms_of_day(b->topup_day + 1));
+        if (walk) ask_for_topup(m, n);
     } else if (r->applies && today > b->topup_day && !b->overdue) {
         b->overdue = true;
         expect(m, n, ALERT_OVERDUE, 0, 0, clock_ms_of_day(b->topup_day + 1));
@@ -263,7 +269,7 @@ static void book(model *m, uint32_t n, const operation *op) {
     default: b->frozen = false; event = ALERT_UNFROZEN;
     }
     bool amounts_only = op->kind <= OPERATION_SETTLE;
-    look(m, n, amounts_only, event);
+    look(m, n, false, amounts_only, event);
 }
 
 /* ------------------------------------------------------------------ groups */
@@ -311,7 +317,7 @@ static void do_watch(model *m) {
         subject_id id = help_subject(n);
         account a;
         /* one that this group has opened is walked over by the next */
-        if (engine_account(m->w.e, &id, PROGRAM_POWER, &a)) look(m, n, false, 0);
+        if (engine_account(m->w.e, &id, PROGRAM_POWER, &a)) look(m, n, true, false, 0);
     }
 }
 
@@ -323,7 +329,7 @@ static void begin(model *m) {
         books *b = &m->books[n];
         if (b->reserved == 0 || b->reserved_until > m->w.now_ms) continue;
         b->reserved = 0;
-        if (b->level != 0) look(m, n, true, 0);
+        if (b->level != 0) look(m, n, false, true, 0);
     }
 }
 

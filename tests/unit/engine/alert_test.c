@@ -280,6 +280,21 @@ Test(alert, a_shortfall_is_topped_up) {
     world_close(&w);
 }
 
+Test(alert, a_shortfall_that_is_put_right_at_once) {
+    world w = world_started();
+    world_granted(world_once(&w, OPERATION_ENERGY, 1, 2000));
+    world_pledge_now(&w, 1, 77, INSTRUMENT_DEPOSIT, MILLION, UINT32_MAX);
+    world_watch(&w);
+    world_no_alert(&w, 0);
+    world_begin(&w);
+    world_granted(world_withdraw(&w, 1, 77));
+    world_granted(world_pledge(&w, 1, 78, 2 * MILLION, UINT32_MAX));
+    world_commit(&w);
+    world_watch(&w);
+    world_no_alert(&w, 0);
+    world_close(&w);
+}
+
 Test(alert, a_shortfall_is_not_topped_up) {
     world w = world_started();
     uint64_t at = 0;
