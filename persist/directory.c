@@ -17,7 +17,7 @@
 #define STAMP_FILE "JOURNAL"
 #define STAMP "xinyi journal 1"
 #define STAMP_SIZE 16 /* with the state behind it */
-#define STATE_FRESH 'n'
+#define STATE_FRESH DIRECTORY_FRESH
 #define STATE_COMPLETE 'r'
 
 static status failed(const char *what, const char *path, char *problem, size_t room) {

@@ -22,6 +22,10 @@ status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, 
 /* From now on a missing database is damage, not a directory that is still being made. */
 status directory_complete(int fd, char *problem, size_t room) MUST_CHECK;
 
+/* What JOURNAL of a complete directory says. */
+#define DIRECTORY_COMPLETE "xinyi journal 1r"
+#define DIRECTORY_FRESH 'n' /* the last byte of one that is still being made */
+
 /* Makes `path`, which holds a complete database in db/ and nothing else, a data directory: the last step of whoever
  * brings one here. IO_ERROR, NO_SPACE. */
 status directory_adopt(const char *path, char *problem, size_t room) MUST_CHECK;

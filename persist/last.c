@@ -176,19 +176,58 @@ void last_note_group(const last_file *l, uint64_t sequence, int64_t time_ms, uin
     write_part(l, PART_GROUP, bytes);
 }
 
-void last_note_manifest(const last_file *l, const char *directory) {
+/* Whole or not at all under its name: a copy that is cut short has another checksum than LAST says anyway. */
+static bool copy_manifest(int from, uint64_t bytes, const char *directory, const char *name) {
+    char path[4096], old[4096];
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path) return false;
+    if (snprintf(old, sizeof old, "%s.new", path) >= (int)sizeof old) return false;
+    int to = open(old, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool good = to >= 0;
+    for (off_t at = 0; good && (uint64_t)at < bytes;) {
+        ssize_t n = copy_file_range(from, &at, to, NULL, (size_t)(bytes - (uint64_t)at), 0);
+        good = n > 0;
+    }
+    good = good && fdatasync(to) == 0;
+    if (to >= 0) close(to);
+    good = good && rename(old, path) == 0;
+    if (!good) unlink(old);
+    return good;
+}
+
+void last_note_manifest(last_file *l, const char *directory) {
     int fd = -1;
     uint64_t number = manifest_number(directory), sum = 0;
     if (l->fd < 0 || number == 0 || !open_manifest(directory, number, &fd)) return;
     struct stat info;
-    if (fstat(fd, &info) == 0 && fdatasync(fd) == 0 && sum_of(fd, (uint64_t)info.st_size, &sum)) {
-        uint8_t bytes[PART] = {0};
-        le_put64(bytes + 16, number);
-        le_put64(bytes + 24, (uint64_t)info.st_size);
-        le_put64(bytes + 32, sum);
-        write_part(l, PART_MANIFEST, bytes);
+    bool good = fstat(fd, &info) == 0;
+    uint64_t bytes = good ? (uint64_t)info.st_size : 0;
+    bool same = number == l->manifest_number && bytes == l->manifest_bytes;
+    if (good && !same && fdatasync(fd) == 0 && sum_of(fd, bytes, &sum)) {
+        uint8_t part[PART] = {0};
+        le_put64(part + 16, number);
+        le_put64(part + 24, bytes);
+        le_put64(part + 32, sum);
+        bool copied = copy_manifest(fd, bytes, directory, LAST_MANIFEST);
+        write_part(l, PART_MANIFEST, part);
+        l->manifest_number = copied ? number : 0;
+        l->manifest_bytes = bytes;
     }
     close(fd);
+}
+
+bool last_restore_manifest(const char *directory, const last_known *known) {
+    char path[4096], name[64];
+    uint64_t sum = 0;
+    struct stat info;
+    if (!known->manifest || manifest_number(directory) != known->manifest_number) return false;
+    if (snprintf(path, sizeof path, "%s/" LAST_MANIFEST, directory) >= (int)sizeof path) return false;
+    snprintf(name, sizeof name, "db/MANIFEST-%06" PRIu64, known->manifest_number);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fstat(fd, &info) == 0 && (uint64_t)info.st_size == known->manifest_bytes &&
+                sum_of(fd, known->manifest_bytes, &sum) && sum == known->manifest_sum &&
+                copy_manifest(fd, known->manifest_bytes, directory, name);
+    if (fd >= 0) close(fd);
+    return good;
 }
 
 void last_note_name(const last_file *l, const char *name) {

@@ -5,8 +5,8 @@
  *   the last group    its number and time, the journal's seed. Written after each group is durable, by the committing
  *                     thread, not synced: the system keeps it when the process dies, and writes it to disk in its time,
  *                     so after a power loss it is some seconds old. Never ahead of what is durable.
- *   the manifest      number, length and checksum of what is durable of it. Written at the start, after each round of
- *                     folding and at the end.
+ *   the manifest      number, length and checksum of what is durable of it; a copy lies beside, in LAST.manifest.
+ *                     Written at the start, after each round of folding and at the end.
  *   the name          of the cluster
  *
  * A missing, damaged or foreign part (each names the database by its IDENTITY) is no part: nothing is checked by it,
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #define LAST_ENTRY "LAST"
+#define LAST_MANIFEST "LAST.manifest"
 #define LAST_NAME_MAX 39 /* a longer name is not kept */
 
 typedef struct last_known {
@@ -42,9 +43,13 @@ void last_read(const char *directory, last_known *out);
  * known about this manifest, or there is none. CORRUPT. */
 status last_check_manifest(const char *directory, const last_known *known, char *problem, size_t room) MUST_CHECK;
 
+/* Puts the manifest back as it was when it was last looked at. False: there is no copy of it that is well. */
+bool last_restore_manifest(const char *directory, const last_known *known) MUST_CHECK;
+
 typedef struct last_file {
     int fd; /* -1: not kept; init so */
     uint64_t database;
+    uint64_t manifest_number, manifest_bytes; /* as last noted */
 } last_file;
 
 /* Begins to keep LAST, from what is known of it; the database has been opened. Where the file cannot be written it is
@@ -52,7 +57,7 @@ typedef struct last_file {
 void last_open(const char *directory, last_file *l);
 /* The three parts may be written by different threads, each by one. */
 void last_note_group(const last_file *l, uint64_t sequence, int64_t time_ms, uint64_t seed);
-void last_note_manifest(const last_file *l, const char *directory);
+void last_note_manifest(last_file *l, const char *directory);
 void last_note_name(const last_file *l, const char *name);
 /* Synced. */
 void last_close(last_file *l);

@@ -27,7 +27,9 @@ const offline_option offline_modifiers[] = {
 /* Which modifiers mean something to which action. */
 static bool takes(offline_action action, offline_modifier modifier) {
     switch (modifier) {
-    case OFFLINE_WITH_backup: return action == OFFLINE_restore || action == OFFLINE_verify_backup;
+    case OFFLINE_WITH_backup:
+        return action == OFFLINE_restore || action == OFFLINE_verify_backup || action == OFFLINE_dump;
+    case OFFLINE_WITH_yes: return action == OFFLINE_repair;
     default: return true;
     }
 }

@@ -3,7 +3,7 @@
  * and one function.
  *
  * Results go to stdout, for people or with --json as one document; messages about failures go to stderr. Exit status:
- * 0 done, 1 not done or something is wrong with the data, 2 wrong usage.
+ * 0 done, 1 not done or something is wrong with the data, 2 wrong usage, 3 (--repair) wrong and nothing done yet.
  *
  * One thread; nothing of the server runs. */
 #ifndef XINYI_SERVER_OFFLINE_H
@@ -21,12 +21,14 @@ struct config;
     X(verify_backup, "DIR", false, "read every file of the backups in DIR, compare checksums (one: --backup ID)")      \
     X(restore, "DIR", true, "make the new data directory --data from a backup in DIR, and check it")                   \
     X(verify, NULL, true, "read and check everything in --data")                                                       \
-    X(dump, "FILE", true, "write everything in --data as text (docs/FORMAT.md); - is standard output")                 \
+    X(repair, NULL, true, "tell what is wrong with --data and what can be done; with --yes do it")                     \
+    X(dump, "FILE", true, "write all of --data (or of a backup, if it holds backups) as text; - is standard output")   \
     X(load, "FILE", true, "make the new data directory --data from such a text, and check it; - is standard input")
 
 /*  X(name, argument or NULL, help) — of no use without an action. */
 #define OFFLINE_MODIFIERS(X)                                                                                           \
-    X(backup, "ID", "with --restore and --verify-backup: the backup, instead of the latest or all")                    \
+    X(backup, "ID", "with --restore, --dump and --verify-backup: the backup, instead of the latest or all")            \
+    X(yes, NULL, "with --repair: do what it would do, instead of only telling")                                        \
     X(json, NULL, "with these: answer with a JSON document")
 
 #define X(name, ...) OFFLINE_##name,

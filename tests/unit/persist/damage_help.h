@@ -209,7 +209,7 @@ static inline void damage_do(const damage_file *f, int kind, off_t at, unsigned 
 
 /* Some damage somewhere to one of the files of a kind. */
 static inline void damage_random(const char *directory, uint64_t *random, char what[HELP_ROOM]) {
-    static const char *const kinds[] = {".sst", ".log", ".log", "MANIFEST", "CURRENT", "JOURNAL", "LAST", ".sst"};
+    static const char *const kinds[] = {".sst", ".log", ".log", "MANIFEST-", "CURRENT", "JOURNAL", "LAST", ".sst"};
     static const int how[] = {DAMAGE_BIT, DAMAGE_BIT, DAMAGE_BIT,   DAMAGE_BIT,
                               DAMAGE_CUT, DAMAGE_CUT, DAMAGE_ZEROS, DAMAGE_GONE};
     damage_file files[64];
