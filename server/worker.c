@@ -21,6 +21,7 @@
 
 #define ACCEPTS_A_TURN 64
 #define ACCEPT_PAUSE_MS 100
+#define TICK_MS 1000
 #define NS_PER_MS UINT64_C(1000000)
 
 unsigned worker_index(const worker *w) { return w->index; }
@@ -67,7 +68,7 @@ static void refuse(worker *w, int fd) {
 static void watch_out(int fd, const config *c) {
     int on = 1, idle_s = (int)(c->keepalive_ms / 1000), probes = 4;
     int interval_s = idle_s < probes ? 1 : idle_s / probes;
-    unsigned stall_ms = (unsigned)c->stall_ms;
+    unsigned stall_ms = (unsigned)c->stall_ms + 2 * TICK_MS; /* what on_tick sees, it is to see first */
     if (idle_s < 1) idle_s = 1;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
@@ -273,7 +274,7 @@ status worker_create(server *s, unsigned index, int listener, worker **out) {
     w->mail = event_new(w->base, w->mail_fd, EV_READ | EV_PERSIST, on_mail, w);
     if (w->accept_event == NULL || w->accept_retry == NULL || w->tick == NULL || w->mail == NULL ||
         event_add(w->accept_event, NULL) != 0 || event_add(w->mail, NULL) != 0 ||
-        event_add(w->tick, &(struct timeval){1, 0}) != 0)
+        event_add(w->tick, &(struct timeval){TICK_MS / 1000, 0}) != 0)
         goto fail;
     return STATUS_OK;
 fail:
