@@ -86,7 +86,7 @@ static void answer_text(const config *c, repair_outcome o, const repair_report *
 
 int offline_repair(const config *c) {
     char problem[PROBLEM] = "";
-    repair_report report;
+    repair_report result;
     hearing h = {.c = c, .json = offline_json(&c->offline), .items = json_array(), .kept = NULL};
     repair_options options = {.directory = c->data,
                               .cluster = c->cluster,
@@ -95,12 +95,12 @@ int offline_repair(const config *c) {
                               .say = hear,
                               .check = check,
                               .context = &h};
-    repair_outcome o = repair_run(&options, &report, problem, sizeof problem);
+    repair_outcome o = repair_run(&options, &result, problem, sizeof problem);
     int code = 0;
     if (h.json)
-        code = answer_json(&h, o, &report, problem);
+        code = answer_json(&h, o, &result, problem);
     else
-        answer_text(c, o, &report);
+        answer_text(c, o, &result);
     json_decref(h.items);
     json_decref(h.kept);
     if (o == REPAIR_IMPOSSIBLE) return offline_fail("%s: nothing has been changed: %s", c->data, problem);
