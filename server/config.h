@@ -36,6 +36,8 @@ typedef enum config_type { CONFIG_TEXT, CONFIG_NUMBER, CONFIG_BYTES } config_typ
     X(fold_bytes, CONFIG_BYTES, "64M", 1 << 16, INT64_MAX, "BYTES", "log size at which it is folded into the tables")  \
     X(fold_interval_ms, CONFIG_NUMBER, "60000", 100, 86400000, "MS", "age of the log at which it is folded")           \
     X(min_free_bytes, CONFIG_BYTES, "256M", 0, INT64_MAX, "BYTES", "free disk below which writes are refused")         \
+    X(keep_days, CONFIG_NUMBER, "7", 1, 3660, "N",                                                                     \
+      "days for which ledger operations are remembered: ids, answers, histories")                                      \
     X(max_subjects, CONFIG_NUMBER, "0", 0, 4000000000, "N",                                                            \
       "capacity for subjects (address space, not memory); 0: 96 Mi")                                                   \
     X(log_level, CONFIG_TEXT, "info", 0, 0, "LEVEL", "debug, info, warn or error")                                     \

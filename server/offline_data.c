@@ -32,7 +32,9 @@ static unsigned threads_of(const config *c) {
 }
 
 status offline_fill(const config *c, offline_data *d, char *problem, size_t room) {
-    engine_options options = {.max_subjects = (uint32_t)c->max_subjects, .seed = journal_seed(d->journal)};
+    engine_options options = {.max_subjects = (uint32_t)c->max_subjects,
+                              .seed = journal_seed(d->journal),
+                              .operations_kept_ms = c->keep_days * 86400000};
     problem[0] = '\0';
     status s = engine_create(&options, &d->engine);
     if (s == STATUS_OK) s = journal_load(d->journal, threads_of(c), apply, progress, d->engine, problem, room);

@@ -51,7 +51,9 @@ status startup_load(server *s) {
                   problem[0] != '\0' ? problem : status_text(result));
         return result;
     }
-    engine_options space = {.max_subjects = (uint32_t)c->max_subjects, .seed = journal_seed(s->journal)};
+    engine_options space = {.max_subjects = (uint32_t)c->max_subjects,
+                            .seed = journal_seed(s->journal),
+                            .operations_kept_ms = c->keep_days * 86400000};
     result = engine_create(&space, &s->engine);
     if (result != STATUS_OK) {
         log_event(LOG_ERROR, "cannot_start", "reason=\"%s\"", status_text(result));

@@ -158,6 +158,32 @@ run build/xinyi quota check --program power --amount 100亿 "$retailer"
 operation=$(build/xinyi --json quota reserve --program power --amount 10000 --ttl 10m "$retailer" | tee $dir/reserve.json | jq -r .operation)
 run build/xinyi quota outcome "$operation"
 
+step "A new bond and the trade that needs it: both or neither (the second line asks for too much)"
+cat >$dir/trade.jsonl <<JSON
+{"kind": "pledge", "subject": "$retailer", "instrument": 900, "instrument_kind": "bond", "amount": "50万", "to": "2099-06-30", "linked": true}
+{"kind": "reserve", "subject": "$retailer", "amount": "100亿", "ttl": "5m"}
+JSON
+run cat $dir/trade.jsonl
+run build/xinyi quota batch $dir/trade.jsonl
+sed -i 's/100亿/40万/' $dir/trade.jsonl
+note "with 40万 instead of 100亿:"
+run build/xinyi quota batch $dir/trade.jsonl
+
+step "An inquiry freezes the account: every reason is told at once; the history adds up"
+run build/xinyi quota freeze --program power --reference 云调2026-8 "$retailer"
+run build/xinyi quota check --program power --amount 100亿 "$retailer"
+run build/xinyi quota unfreeze --program power "$retailer"
+run build/xinyi quota history --program power --max 6 "$retailer"
+run build/xinyi alerts --kind frozen,unfrozen
+run build/xinyi verify
+
+step "A backup of the running server; a second one copies only what is new"
+backups=$PWD/$dir/backups
+run build/xinyi backup "$backups"
+run build/xinyi backup "$backups" --keep 2
+run build/xinyid --restore "$backups" --data $dir/restored
+rm -rf $dir/restored
+
 step "Stop, and start again on the same directory: all is still there"
 run build/xinyi info
 stop_server
@@ -177,5 +203,6 @@ next() { printf '  %-62s %s\n' "$1" "$2"; }
 next "build/xinyid --data $dir/data &" "keep this province running on 127.0.0.1:7420"
 next "build/xinyi explain --scenario loan $company" "the reasons"
 next "build/xinyi set $company public_grade=差" "and explain again: the answer changes at once"
+next "build/xinyi watch" "alerts of guarantee quotas, as they come"
 next "build/xinyi policy test policy" "the examples inside the policy files"
 next "build/xinyi help" "everything else; docs/POLICY.md for writing rules"

@@ -200,7 +200,6 @@ static bool add_account(importer_batch *b, const xinyi_subject *subject, const c
     accounts_entry *account = accounts_find(known, subject->bytes);
     bool is_new = account == NULL;
     if (is_new && (account = accounts_open(known, subject->bytes)) == NULL) return false;
-    if ((row->account & energies) != 0 && !add_energy(b, subject, row, account, is_new)) return false;
     for (size_t i = 0; i < row->instrument_count; i++) {
         const xinyi_instrument *wanted = &row->instruments[i];
         if (wanted->to_hour <= now_hour && wanted->from_hour < wanted->to_hour)
@@ -208,7 +207,8 @@ static bool add_account(importer_batch *b, const xinyi_subject *subject, const c
         else if (!add_pledge(b, subject, wanted, known, account))
             return false;
     }
-    return true;
+    /* last: energy without its guarantees would raise an alert that asks for what the row holds */
+    return (row->account & energies) == 0 || add_energy(b, subject, row, account, is_new);
 }
 
 /* ------------------------------------------------------------------ rows */

@@ -156,14 +156,14 @@ Test(importer, a_verdict_tells_what_was_written) {
     row.instruments[0].amount_fen = 503;
     add("e", NULL);
     cr_assert_eq(batch.operation_count, 7);
-    batch.operation_refused[1] = STATUS_INSTRUMENT_EXISTS; /* the deposit of a */
+    batch.operation_refused[0] = STATUS_INSTRUMENT_EXISTS; /* the deposit of a */
     cr_assert(importer_batch_reject(&batch, 1, "form: no"));
     batch.rows[1].put_refused = true;
-    batch.operation_refused[4] = STATUS_NO_ACCOUNT; /* of b */
+    batch.operation_refused[3] = STATUS_NO_ACCOUNT; /* of b */
     batch.operation_refused[5] = STATUS_TOO_MANY_INSTRUMENTS;
     size_t operation = 0;
     expect_verdict(0, &operation,
-                   "the profile, the energy and instrument 7 were written; the deposit was not written: the account "
+                   "the profile, instrument 7 and the energy were written; the deposit was not written: the account "
                    "holds an instrument with this id already, with other terms; to replace it: xinyi quota withdraw "
                    "uscc:91530000MA00TTT099 --instrument 1, then import again");
     cr_expect_eq(operation, 3);
