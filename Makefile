@@ -85,6 +85,7 @@ help:
 	@echo 'make test        every test, ends with "N passed, N failed"'
 	@echo 'make unit        the unit tests only'
 	@echo 'make crash       kill -9 under many clients, linearizability checked, for CRASH_SECONDS (600)'
+	@echo 'make overload    ten times more than the server can do, for OVERLOAD_SECONDS (120)'
 	@echo 'make fuzz-short  every fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make disks       disks that fill and turn read-only under load, DISK_ROUNDS (100) times; as root'
 	@echo 'make simulate    the ledger on a simulated disk, clock and network, for SIMULATE_SECONDS (600)'
@@ -296,6 +297,13 @@ crash: all
 	  left=$$((end - SECONDS)); LINEAR_SECONDS=$$((left < 60 ? left : 60)) tests/integration/linear.sh || exit 1; \
 	  [ $$SECONDS -lt $$end ] || break; \
 	  tests/integration/crash.sh || exit 1; tests/integration/crash_credit.sh || exit 1; done
+
+# Ten times more than the server can do, for OVERLOAD_SECONDS.
+OVERLOAD_SECONDS ?= 120
+.PHONY: overload
+overload: all
+	@$(MAKE) --no-print-directory -j$(JOBS) $(TOOLS)
+	@OVERLOAD_SECONDS=$(OVERLOAD_SECONDS) tests/integration/overload.sh
 
 bench-redis: all
 	@bench/compare-redis.sh

@@ -90,8 +90,9 @@ if [ "$what" = all ]; then
     run_units tsan build/san-thread/tests
     sanitized="${sanitized:-} thread"
   fi
-  run_scripts "bench tests/integration/bench.sh" # alone: it looks at rates
-  scripts=$(ls tests/integration/*.sh | grep -vE '/(lib|bench).sh$' | sed -E 's|.*/(.*)\.sh$|\1 &|')
+  run_scripts "bench tests/integration/bench.sh"       # alone: it looks at rates
+  run_scripts "overload tests/integration/overload.sh" # alone: it takes all there is
+  scripts=$(ls tests/integration/*.sh | grep -vE '/(lib|bench|overload).sh$' | sed -E 's|.*/(.*)\.sh$|\1 &|')
   scripts+=$'\n'"simulation tests/sim/simulation.sh"
   for san in ${sanitized:-}; do # the server under sanitizers, shorter
     [ "$san" = thread ] || scripts+=$'\n'"simulation-$san tests/sim/simulation.sh XINYI_BUILD=build/san-$san SIM_RUNS=60"
