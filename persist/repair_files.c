@@ -148,8 +148,7 @@ status repair_records(repair *r) {
     return s;
 }
 
-/* A file with more than one name gets one of its own before it is changed. */
-static bool own_file(repair *r, const char *path) {
+bool repair_own_file(repair *r, const char *path) {
     char copy[REPAIR_PATH];
     struct stat info;
     if (stat(path, &info) != 0) return false;
@@ -182,7 +181,7 @@ status repair_block(repair *r, rocks *db, const char *text) {
     char file[REPAIR_PATH];
     unsigned long long offset = 0, size = 0;
     uint64_t bit_at = 0;
-    if (!parse_block(r, text, file, &offset, &size) || !own_file(r, file)) return STATUS_NOT_FOUND;
+    if (!parse_block(r, text, file, &offset, &size) || !repair_own_file(r, file)) return STATUS_NOT_FOUND;
     bool was_open = db->db != NULL;
     rocks_close(db);
     status s = bits_fix_block(file, offset, (size_t)size, &bit_at, r->problem, r->room);

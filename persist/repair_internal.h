@@ -37,6 +37,9 @@ status repair_meta(repair *r, rocks *db) MUST_CHECK;
 status repair_log(repair *r, rocks *db) MUST_CHECK;
 status repair_tables(repair *r, rocks *db) MUST_CHECK;
 
+/* A file of the copy that is a link gets contents of its own; before anybody may change it. */
+bool repair_own_file(repair *r, const char *path);
+
 /* If RocksDB's text is about a block with a wrong checksum: puts the bit back and tells. An open database is closed and
  * opened again, since it has the file open. OK: try again. NOT_FOUND: it is not, or more than one bit is wrong. */
 status repair_block(repair *r, rocks *db, const char *text) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "engine/ledger.h"
 #include "persist/repair_internal.h"
 
+#include <dirent.h>
 #include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -288,8 +289,28 @@ static status repair_table(repair *r, rocks *db, unsigned table) {
 
 /* ------------------------------------------------------------------ after RocksDB's own repair */
 
-/* Sorted files that the fold made say nothing of their table, and RocksDB's repair puts them into the default family.
- * The checksum of a value covers its table's number: it tells where it belongs. 0: nowhere. */
+static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
+static int sorted_file(const struct dirent *e) { return strstr(e->d_name, ".sst") != NULL; }
+
+/* Sorted files that the fold made say nothing of their table, and RocksDB's repair puts them aside. They go into the
+ * default family, which is empty, in the order in which they were made; from there their values find home. */
+static status take_back(repair *r, rocks *db) {
+    char path[REPAIR_PATH];
+    struct dirent **found = NULL;
+    if (!repair_path(r, path, "%s/lost", r->db)) return STATUS_IO_ERROR;
+    int n = scandir(path, &found, sorted_file, by_name);
+    for (int i = 0; i < n; i++) {
+        char problem[PROBLEM_ROOM] = "it cannot be copied";
+        if (repair_path(r, path, "%s/lost/%s", r->db, found[i]->d_name) &&
+            (!repair_own_file(r, path) || rocks_ingest(db, ROCKS_DEFAULT, path, problem, sizeof problem) != STATUS_OK))
+            repair_tell(r, REPAIR_DETAIL, "db/%s is lost: %s", found[i]->d_name, problem);
+        free(found[i]);
+    }
+    free(found);
+    return STATUS_OK;
+}
+
+/* The checksum of a value covers its table's number: it tells where it belongs. 0: nowhere. */
 static unsigned table_of(const uint8_t *key, size_t key_length, const uint8_t *value, size_t size) {
     size_t length;
     for (unsigned t = 1; t < CHANGE_TABLE_END; t++)
@@ -346,7 +367,8 @@ static status bring_all_home(repair *r, rocks *db) {
 }
 
 status repair_tables(repair *r, rocks *db) {
-    status s = bring_all_home(r, db);
+    status s = take_back(r, db);
+    if (s == STATUS_OK) s = bring_all_home(r, db);
     for (unsigned t = 1; s == STATUS_OK && t < CHANGE_TABLE_END; t++) s = repair_table(r, db, t);
     return s;
 }
