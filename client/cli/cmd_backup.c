@@ -8,6 +8,7 @@
  *        "result": {"id": n, "time": …, "sequence": n, "folded_sequence": n, "bytes": n, "added_bytes": n, "files": n,
  *                   "seconds": s, "writes_waited_ms": ms}}  done only */
 #include "client/cli/ask.h"
+#include "client/cli/backup.h"
 #include "client/cli/command.h"
 #include "client/cli/daemon.h"
 #include "client/cli/money.h"
@@ -86,7 +87,7 @@ static int wait_for(cli *c, json_int_t job, json_t **answer) {
     return code;
 }
 
-static int show(cli *c, const char *directory, const json_t *job) {
+static int show(cli *c, const char *directory, const json_t *job, bool tell) {
     const json_t *r = json_object_get(job, "result");
     if (strcmp(ask_text(job, "state"), "done") != 0 || !json_is_object(r)) {
         const char *state = ask_text(job, "state"), *message = ask_text(job, "message");
@@ -94,6 +95,7 @@ static int show(cli *c, const char *directory, const json_t *job) {
                   message[0] != '\0' ? ": " : "", message);
         return CLI_EXIT_REFUSED;
     }
+    if (!tell) return CLI_EXIT_DONE;
     if (c->json) return ask_print(c, r);
     char sequence[MONEY_TEXT];
     printf("backup %lld in %s: %.1f MiB, %.1f MiB of them copied; up to sequence number %s\n",
@@ -104,7 +106,7 @@ static int show(cli *c, const char *directory, const json_t *job) {
     return CLI_EXIT_DONE;
 }
 
-static int make(cli *c, const char *directory, int64_t keep) {
+int backup_make(cli *c, const char *directory, int64_t keep, bool tell) {
     json_t *job = NULL, *started = NULL;
     json_t *request = json_pack("{ss, ss}", "command", "backup", "directory", directory);
     if (request != NULL && keep > 0) json_object_set_new(request, "keep", json_integer(keep));
@@ -116,7 +118,7 @@ static int make(cli *c, const char *directory, int64_t keep) {
     sigaction(SIGINT, &(struct sigaction){.sa_handler = on_interrupt}, NULL);
     code = ask_server(c, request, &started);
     if (code == 0) code = wait_for(c, ask_number(started, "job"), &job);
-    if (code == 0) code = show(c, directory, job);
+    if (code == 0) code = show(c, directory, job, tell);
     json_decref(started);
     json_decref(job);
     return code;
@@ -147,5 +149,5 @@ int command_backup(cli *c, int argc, char **argv) {
     if (argv[first][0] != '/')
         return cli_usage(c, "%s is not an absolute path: the directory is one of the machine where the server runs",
                          argv[first]);
-    return make(c, argv[first], keep);
+    return backup_make(c, argv[first], keep, true);
 }

@@ -1,10 +1,13 @@
-/* export: the accounts first, into memory, then a walk over the profiles that joins them. The file is output.h's. */
+/* export: the accounts first, into memory, then a walk over the profiles that joins them. The file is output.h's.
+ * --everything is another thing: the server backs itself up, and xinyid writes the backup as text. */
 #include "base/clock.h"
 #include "base/purpose.h"
 #include "client/cli/accounts.h"
+#include "client/cli/backup.h"
 #include "client/cli/columns.h"
 #include "client/cli/command.h"
 #include "client/cli/convert.h"
+#include "client/cli/daemon.h"
 #include "client/cli/money.h"
 #include "client/cli/option.h"
 #include "client/cli/output.h"
@@ -17,14 +20,22 @@
 
 const char help_export[] =
     "usage: xinyi export --output FILE [--kind person|entity]\n"
+    "       xinyi export --everything --backups DIR --output FILE\n"
     "\n"
     "Writes every profile, with its guarantee account, as CSV that xinyi import reads again. FILE is written as\n"
     "FILE.partial and renamed when it is complete; pipes and devices are written as they are; - is standard output.\n"
     "Exposure and operation ids are not exported.\n"
     "  --kind KIND   persons or entities only\n"
     "\n"
+    "--everything writes all that the running server holds, operations and their history, dossiers and policies too, "
+    "as\n"
+    "JSON Lines (docs/FORMAT.md) that xinyid --load makes a data directory of. It works on the machine of the server,\n"
+    "which backs itself up for it (as xinyi backup DIR does); the backup stays. A copy lies beside FILE meanwhile.\n"
+    "  --backups DIR  where to: an absolute path, new, or holding its earlier backups\n"
+    "\n"
     "  xinyi export --output backup.csv\n"
-    "  xinyi export --output - --kind entity | gzip > entities.csv.gz\n";
+    "  xinyi export --output - --kind entity | gzip > entities.csv.gz\n"
+    "  xinyi export --everything --backups /backup/xinyi --output all.jsonl\n";
 
 #define SCAN_ENTRIES 4096
 #define WRITE_BYTES (1u << 20)
@@ -160,13 +171,32 @@ static int run(job *j) {
     return code == 0 && j->known.foreign > 0 ? CLI_EXIT_PARTLY : code;
 }
 
+/* Becomes xinyid. */
+static int everything(cli *c, const char *backups, const char *where, const char *kind) {
+    if (kind != NULL) return cli_usage(c, "--everything takes no --kind");
+    if (backups == NULL || backups[0] != '/')
+        return cli_usage(c, "--everything needs --backups DIR, an absolute path on the machine where the server runs");
+    if (strcmp(where, "-") == 0) return cli_usage(c, "--everything needs a FILE: a copy lies beside it meanwhile");
+    int code = backup_make(c, backups, 0, false);
+    if (code != 0) return code;
+    const char *const dump[DAEMON_ARGUMENTS] = {"--dump", where, "--data", backups};
+    return daemon_become(c, dump);
+}
+
 int command_export(cli *c, int argc, char **argv) {
-    const char *where = NULL, *kind = NULL;
-    const option_spec specs[] = {{"output", NULL, &where}, {"kind", NULL, &kind}, OPTION_END};
+    const char *where = NULL, *kind = NULL, *backups = NULL;
+    bool all = false;
+    const option_spec specs[] = {{"output", NULL, &where},
+                                 {"kind", NULL, &kind},
+                                 {"everything", &all, NULL},
+                                 {"backups", NULL, &backups},
+                                 OPTION_END};
     int first, code = option_parse(c, argc, argv, specs, &first);
     if (code != 0) return code;
     if (first < argc) return cli_usage(c, "takes no arguments, but got '%s'", argv[first]);
     if (where == NULL) return cli_usage(c, "where to? Give --output FILE, or - for standard output");
+    if (all) return everything(c, backups, where, kind);
+    if (backups != NULL) return cli_usage(c, "--backups goes with --everything");
     job *j = calloc(1, sizeof *j);
     if (j == NULL) return cli_no_memory(c);
     j->c = c;
