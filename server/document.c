@@ -5,6 +5,7 @@
 #include "base/purpose.h"
 #include "persist/backup.h"
 #include "server/connection.h"
+#include "server/watch.h"
 #include "server/worker.h"
 
 #include <stdio.h>
@@ -102,6 +103,11 @@ static json_t *last_backup_document(const server *s) {
                      (json_int_t)last.id, "directory", last.directory);
 }
 
+static json_t *alerts_document(const server *s) {
+    return json_pack("{s:I, s:I, s:I}", "open", (json_int_t)watch_count(s), "newest", (json_int_t)watch_newest(s),
+                     "dropped", (json_int_t)watch_dropped(s));
+}
+
 char *document_info(const server *s, policy_moment at) {
     commit_snapshot snapshot;
     commit_get_snapshot(s->committer, &snapshot);
@@ -112,7 +118,7 @@ char *document_info(const server *s, policy_moment at) {
     char day[CLOCK_DATE_TEXT], time[CLOCK_TIME_TEXT];
     return document_dump(json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
-        "s:s, s:s, s:I, s:o, s:o, s:o}",
+        "s:s, s:s, s:I, s:o, s:o, s:o, s:o}",
         "server", SERVER_NAME, "version", SERVER_VERSION, "cluster", journal_cluster(s->journal), "listen", s->address,
         "subjects", (json_int_t)subjects, "accounts", (json_int_t)snapshot.engine.accounts.records, "operations",
         (json_int_t)snapshot.engine.operations, "open_reservations", (json_int_t)snapshot.engine.open_reservations,
@@ -125,7 +131,7 @@ char *document_info(const server *s, policy_moment at) {
         "connections", (json_int_t)atomic_load(&s->connections), "read_only", snapshot.read_only || disk.read_only,
         "day", clock_format_day(at.day, day), "time", clock_format_ms(at.now_ms, time), "clock_offset_ms",
         (json_int_t)timekeeper_offset_ms(&s->clock), "sweep", sweep_document(&snapshot.sweep), "log",
-        log_document(s, &disk), "last_backup", last_backup_document(s)));
+        log_document(s, &disk), "last_backup", last_backup_document(s), "alerts", alerts_document(s)));
 }
 
 char *document_stats(const server *s) {

@@ -21,8 +21,8 @@ struct watch_board {
     pthread_mutex_t mutex; /* guards `open` and its numbers; the commit thread alone changes them */
     alert *open;           /* kind 0: a hole */
     size_t count, capacity, holes;
-    size_t front;            /* holes only before it */
-    _Atomic uint64_t newest; /* of the engine, when the board was last brought up to date */
+    size_t front;                     /* holes only before it */
+    _Atomic uint64_t newest, dropped; /* of the engine, when the board was last brought up to date */
 
     /* the commit thread's */
     uint64_t *leaving;
@@ -114,6 +114,7 @@ static bool bring_up_to_date(struct watch_board *b, const alerts *from) {
         b->count = b->holes = b->front = 0;
         well = append(b, from);
     }
+    atomic_store_explicit(&b->dropped, alerts_dropped(from), memory_order_relaxed);
     if (well) atomic_store_explicit(&b->newest, alerts_newest(from), memory_order_release);
     return well;
 }
@@ -171,4 +172,5 @@ size_t watch_count(const server *s) {
     return n;
 }
 
+uint64_t watch_dropped(const server *s) { return atomic_load_explicit(&s->watch->dropped, memory_order_relaxed); }
 uint64_t watch_newest(const server *s) { return atomic_load_explicit(&s->watch->newest, memory_order_acquire); }

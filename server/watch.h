@@ -33,8 +33,9 @@ void watch_leaving(server *s, uint64_t number);
 /* Copies up to max open alerts with numbers above *after to `out` (sizeof(alert) bytes each, any alignment); *after
  * becomes the number behind which to go on. Returns how many. */
 size_t watch_read(const server *s, uint64_t *after, uint8_t *out, size_t max);
-size_t watch_count(const server *s);    /* open ones */
-uint64_t watch_newest(const server *s); /* the highest number ever given; 0 none */
+size_t watch_count(const server *s);     /* open ones */
+uint64_t watch_newest(const server *s);  /* the highest number ever given; 0 none */
+uint64_t watch_dropped(const server *s); /* how many gave way because too many were open */
 
 /* The message WATCH. */
 void watch_handle(connection *c, const frame_view *f);

@@ -105,7 +105,7 @@ kill_server; start_server --listen "$address"
 equal "after kill -9 neither" "$(open_alerts)" ""
 check "unfrozen again" "$XINYI" quota unfreeze $retailer
 equal "numbers go on" "$(open_alerts)" 6
-contains "in the command, too" "$("$XINYI" info --json)" '"server"'
+equal "info counts them" "$("$XINYI" info --json | jq -c .alerts)" '{"open":1,"newest":6,"dropped":0}'
 
 # ---------------------------------------------------------------- one who does not read
 many=${WATCH_ALERTS:-60000} last=$((6 + ${WATCH_ALERTS:-60000}))

@@ -212,12 +212,12 @@ Test(alerts, what_cannot_be_understood, .timeout = 60) {
     refused("'max' must be", "{\"command\": \"alerts\", \"max\": 1001}");
     refused("'after' must be", "{\"command\": \"alerts\", \"after\": -1}");
     refused("does not know 'number'", "{\"command\": \"alert_ack\", \"number\": 1}");
-    char *many = malloc(8192);
-    snprintf(many, 8192, "{\"command\": \"alert_ack\", \"numbers\": [1");
-    for (unsigned i = 0; i < 1000; i++) strcat(many, ",1");
-    strcat(many, "]}");
-    refused("1 to 1000 numbers", many);
-    free(many);
+    buf many = {0};
+    buf_append_str(&many, "{\"command\": \"alert_ack\", \"numbers\": [1");
+    for (unsigned i = 0; i < 1000; i++) buf_append_str(&many, ",1");
+    buf_append_str(&many, "]}");
+    refused("1 to 1000 numbers", buf_cstr(&many));
+    buf_deinit(&many);
     expect_open("");
     acknowledge("1, 9223372036854775807, 1", 0, "1 9223372036854775807");
     stop();

@@ -29,7 +29,8 @@ static void stop(void) {
 }
 
 static void raise_alert(void) {
-    alert a = {.number = ++newest, .kind = ALERT_FROZEN, .program = 1, .at_ms = (int64_t)(newest * 7)};
+    newest++;
+    alert a = {.number = newest, .kind = ALERT_FROZEN, .program = 1, .at_ms = (int64_t)(newest * 7)};
     cr_assert_eq(alerts_reserve(open, 1), STATUS_OK);
     alerts_add(open, &a);
 }
