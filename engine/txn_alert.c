@@ -2,9 +2,9 @@
  * wait in order, the others' numbers in an overlay; both become true when the group is published. Room is acquired
  * before anything is remembered in an account, so an alert is never forgotten and never raised twice.
  *
- * The walk reads accounts and profiles in small batches, whose cache misses overlap. Its position counts only once its
- * group is published. Cost: a comparison for an operation that changes no level; some 200 ns an account for the walk,
- * most of it the terms. */
+ * The walk reads accounts and profiles in small batches, whose cache misses overlap, as this group has left them; those
+ * that the group itself opens it leaves to the next. Its position counts only once its group is published. Cost: two
+ * comparisons for an operation that changes no level; some 300 ns an account for the walk, most of it the terms. */
 #include "base/check.h"
 #include "engine/txn_internal.h"
 
