@@ -10,6 +10,7 @@
 
 #define KEPT_MS 120000
 #define CHAIN_MOST 5
+#define RESTARTS 6 /* each costs what was done so far */
 
 static uint32_t below(model *m, uint32_t n) { return help_below(&m->random, n); }
 static bool one_in(model *m, uint32_t n) { return below(m, n) == 0; }
@@ -566,9 +567,9 @@ Test(ledger_model, the_engine_does_what_the_naive_ledger_says, .timeout = 0) {
         run_group(m, &w, 1 + below(m, one_in(m, 10) ? 300 : 40));
         aborted += !end_group(m, &w);
         compare(m, &w);
-        if (groups % 25 == 24) world_check(w.e);
+        if (groups % 100 == 99) world_check(w.e);
         if (groups % 500 == 499) compare_all(m, &w);
-        if (one_in(m, 1500)) {
+        if (w.next_id > operations / RESTARTS * (restarts + 1)) {
             restart(m, &w);
             restarts++;
         }
