@@ -39,7 +39,7 @@ check "what the server keeps is asked for" "$tool" finish --server "$address" --
 kill_server
 start
 cp "$log" "$work/again.log"
-sed -i '/^[OQ]/d' "$work/again.log"
+sed -i '/^[OHQ]/d' "$work/again.log"
 check "and again after one more kill" "$tool" finish --server "$address" --log "$work/again.log"
 stop_server
 equal "which makes no difference but for what ended meanwhile" \
@@ -84,5 +84,6 @@ doctored "a chain that is half done" 'the chain that begins with' \
 doctored "a reservation with another end" 'and ends at|before its time|is still open' \
   'function change() { $10 += 1000 } /^I/ && $6 == 1 && $10 < 2000 { short[$5] = 1 }
    /^O/ && short[$3] && $11 == 4 && id == "" { id = $3 }'"$both"
+doctored "a hole in a history" 'the history of account|the histories have' '/^H 2/ && $3 == 7 { next } { print }'
 doctored "a fen that came from nowhere" 'the operations make' '/^Q 1/ { $4 += 1 } { print }'
 finish

@@ -106,7 +106,7 @@ check "what the server keeps is asked for" "$tools/crash_ledger" finish --server
 if result=$("$tools/linear_check" "$log" 2>&1); then ok "nothing is lost: $result"; else not_ok "nothing is lost" "$result"; fi
 kill_server
 start
-sed '/^[OQ]/d' "$log" >"$work/again.log"
+sed '/^[OHQ]/d' "$log" >"$work/again.log"
 "$tools/crash_ledger" finish --server "$XINYI_SERVER" --log "$work/again.log" >/dev/null 2>&1
 check "nor after kill -9" "$tools/linear_check" "$work/again.log"
 stop_server

@@ -341,7 +341,69 @@ static void log_accounts(const xinyi_account_reply *accounts) {
     }
 }
 
-/* Outcomes and accounts of one moment: again if a reservation ended in between. */
+/* ------------------------------------------------------------------ histories */
+
+typedef struct event {
+    unsigned account, version;
+    xinyi_operation_id id; /* of the operation, or of the reservation that ended by its time */
+    int64_t reserved, committed;
+    bool expiry;
+} event;
+static event *events;
+static size_t event_count, event_room;
+
+/* What follows "name": in the object from `at` on. */
+static const char *member(const char *at, const char *name) {
+    char key[48];
+    int n = snprintf(key, sizeof key, "\"%s\":", name);
+    const char *found = strstr(at, key), *end = strchr(at, '}');
+    if (found == NULL || end == NULL || found > end) fail("an event of a history without a member");
+    return found + n;
+}
+
+static const char *take_event(const char *at, unsigned account) {
+    event e = {.account = account};
+    e.version = (unsigned)strtoul(member(at, "version"), NULL, 10);
+    e.reserved = strtoll(member(at, "reserved_fen"), NULL, 10);
+    e.committed = strtoll(member(at, "committed_fen"), NULL, 10);
+    e.expiry = strncmp(member(at, "kind"), "\"expiry\"", 8) == 0;
+    char id[XINYI_OPERATION_TEXT];
+    snprintf(id, sizeof id, "%s", member(at, e.expiry ? "reservation" : "operation") + 1);
+    if (xinyi_operation_parse(id, &e.id) != 0) fail("an event of a history without an id");
+    ARRAY_ADD(events, event_count, event_room);
+    events[event_count++] = e;
+    return strchr(at, '}') + 1;
+}
+
+static void read_history(xinyi *x, unsigned account) {
+    char subject[XINYI_SUBJECT_TEXT], command[160];
+    const char *document;
+    xinyi_subject owner = owner_of(account);
+    xinyi_subject_format(&owner, subject);
+    for (unsigned before = 0; before != 1;) {
+        snprintf(command, sizeof command,
+                 "{\"command\":\"quota_history\",\"subject\":\"%s\",\"program\":1,\"max\":1024,\"before\":%u}", subject,
+                 before);
+        if (xinyi_command(x, command, &document) != 0) fail(xinyi_last_error(x));
+        const char *at = strstr(document, "\"events\":[");
+        if (at == NULL) fail("a history without events");
+        size_t first = event_count;
+        for (at += 10; *at == '{' || *at == ',';) at = *at == '{' ? take_event(at, account) : at + 1;
+        if (first == event_count) return;
+        before = events[first].version;
+    }
+}
+
+static void log_histories(void) {
+    for (size_t i = 0; i < event_count; i++) {
+        char id[XINYI_OPERATION_TEXT];
+        const event *e = &events[i];
+        put_line("H %u %u %s %" PRId64 " %" PRId64 " %d\n", e->account, e->version, xinyi_operation_format(&e->id, id),
+                 e->reserved, e->committed, e->expiry);
+    }
+}
+
+/* Outcomes, histories and accounts of one moment: again if a reservation ended in between. */
 static int finish(void) {
     xinyi *x = connect_or_fail();
     read_log(take_line);
@@ -351,11 +413,15 @@ static int finish(void) {
     do {
         read_accounts(x, before);
         if (xinyi_outcome(x, all_ids, all_count, outcomes) != 0) fail(xinyi_last_error(x));
+        event_count = 0;
+        for (unsigned a = 0; a < ACCOUNTS; a++) read_history(x, a);
         read_accounts(x, after);
     } while (!same_versions(before, after));
     log_outcomes(outcomes);
+    log_histories();
     log_accounts(after);
-    printf("%zu outcomes\n", all_count);
+    printf("%zu outcomes, %zu events\n", all_count, event_count);
+    free(events);
     free(outcomes);
     free(all_ids);
     xinyi_close(&x);

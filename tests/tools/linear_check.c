@@ -18,7 +18,7 @@
  *
  * Besides: versions have no gaps but those of reservations that ended by their time, each exactly then; nothing that
  * was acknowledged is unknown or was changed afterwards, over any number of crashes; what nobody knows the fate of
- * happened once or not at all; in the end each account is what the replay says.
+ * happened once or not at all; in the end each account, its history included, is what the replay says.
  *
  * Cost: sorting; memory some 300 bytes an operation. */
 #include "tests/tools/crash.h"
@@ -55,6 +55,13 @@ typedef struct unit {
     size_t first, count;
 } unit;
 
+/* An event of an account's history, as the server tells it in the end. */
+typedef struct event {
+    unsigned account, version, expiry;
+    size_t op;
+    int64_t reserved, committed;
+} event;
+
 typedef struct final_account {
     bool known;
     unsigned version, open, frozen;
@@ -64,6 +71,8 @@ typedef struct final_account {
 static op *ops;
 static unit *units;
 static size_t op_count, op_room, unit_count, unit_room;
+static event *events;
+static size_t event_count, event_room;
 static size_t *by_id, table_size; /* places of ops + 1 */
 static final_account finals[ACCOUNTS];
 static size_t refusals, expiries, chains, unanswered;
@@ -189,6 +198,17 @@ static void take_outcome(const char *line) {
     o->at_ms = at_ms;
 }
 
+static void take_event(const char *line) {
+    char id[64];
+    event e;
+    if (sscanf(line, "H %u %u %63s %" SCNd64 " %" SCNd64 " %u", &e.account, &e.version, id, &e.reserved, &e.committed,
+               &e.expiry) != 6)
+        fail("a bad event in the log");
+    e.op = (size_t)(known_op(id) - ops);
+    ARRAY_ADD(events, event_count, event_room);
+    events[event_count++] = e;
+}
+
 static void take_account(const char *line) {
     unsigned account;
     final_account f = {.known = true};
@@ -205,6 +225,7 @@ static void take_line(const char *line) {
     case 'A':
     case 'R': take_answer(line); break;
     case 'O': take_outcome(line); break;
+    case 'H': take_event(line); break;
     case 'Q': take_account(line); break;
     default: fail("a line in the log that nobody writes");
     }
@@ -538,6 +559,30 @@ static void check_ends(void) {
     }
 }
 
+/* Histories hold every version once: the operation that made it, or the reservation that ended. */
+static void check_histories(void) {
+    size_t versions = 0;
+    for (unsigned a = 0; a < ACCOUNTS; a++) versions += finals[a].version;
+    if (event_count != versions)
+        WRONG("the histories have %zu events, the accounts %zu versions", event_count, versions);
+    for (size_t i = 0; i < event_count; i++) {
+        const event *e = &events[i];
+        const op *o = &ops[e->op];
+        bool first = i == 0 || events[i - 1].account != e->account || events[i - 1].version > e->version;
+        if (!first && e->version != events[i - 1].version + 1)
+            WRONG("the history of account %u goes from version %u to %u", e->account, events[i - 1].version,
+                  e->version);
+        bool fits = e->account == o->is.account && o->told.status == 0 && o->kept;
+        if (e->expiry != 0)
+            fits = fits && o->is.state == EXPIRED;
+        else
+            fits = fits && e->version == o->told.version && e->committed == o->told.committed &&
+                   e->reserved + e->committed == o->told.used;
+        if (!fits)
+            WRONG("version %u of account %u in its history is not what %s did", e->version, e->account, name_of(o));
+    }
+}
+
 int main(int argc, char **argv) {
     tool = "linear_check";
     if (argc != 2 || argv[1][0] == '-') {
@@ -551,12 +596,14 @@ int main(int argc, char **argv) {
         if (units[u].count > 1) check_chain(&units[u]);
     for (unsigned a = 0; a < ACCOUNTS; a++) replay_account(a);
     check_ends();
+    check_histories();
     check_order(add_time());
-    printf("%zu operations (%zu refused, %zu never answered), %zu chains, %zu expiries: %s\n",
-           op_count, refusals, unanswered, chains, expiries, problems == 0 ? "one order explains them all" : "wrong");
+    printf("%zu operations (%zu refused, %zu never answered), %zu chains, %zu expiries: %s\n", op_count, refusals,
+           unanswered, chains, expiries, problems == 0 ? "one order explains them all" : "wrong");
     free(ops);
     free(units);
     free(by_id);
     free(edges);
+    free(events);
     return problems == 0 && op_count > 0 ? 0 : 1;
 }

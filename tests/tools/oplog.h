@@ -5,6 +5,7 @@
  *   R time id …                                                           answered again, when it was repeated
  *   O known id status version amount limit used committed expires state at
  *                                                                         in the end: what the server keeps of it
+ *   H account version id reserved committed expiry                        in the end: an event of the account's history
  *   Q account version reserved committed open lodged frozen               in the end: where an account stands
  *
  * Times are CLOCK_MONOTONIC in ns but for `expires` and `at`, which are the server's in ms; ids are 32 hex digits. The
