@@ -99,6 +99,7 @@ void watch_handle(connection *c, const frame_view *f) {
     bool above = s == STATUS_OK && asked.mode != WIRE_WATCH_STOP && asked.after > watch_newest(c->worker->server);
     if (above) s = STATUS_BAD_VALUE;
     if (s != STATUS_OK) {
+        if (asked.mode == WIRE_WATCH_FOLLOW) watch_forget(c); /* what it was to replace */
         connection_error(c, MESSAGE_WATCH, f->header.request_id, s,
                          above ? "no alert has had such a high number: is it of another system, or of before a restore?"
                                : NULL);

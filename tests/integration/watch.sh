@@ -107,14 +107,21 @@ check "unfrozen again" "$XINYI" quota unfreeze $retailer
 equal "numbers go on" "$(open_alerts)" 6
 equal "info counts them" "$("$XINYI" info --json | jq -c .alerts)" '{"open":1,"newest":6,"dropped":0}'
 
+# ---------------------------------------------------------------- a program
+calls=$("$BUILD/tests/tools/watch_calls" "$XINYI_SERVER" $retailer 2>&1); code=$?
+grep -v '^not ok' <<<"$calls"
+equal "the library's calls" "$code $(grep '^not ok' <<<"$calls")" "0 "
+check "acknowledged" "$XINYI" alerts ack --all-up-to 1000
+
 # ---------------------------------------------------------------- one who does not read
-many=${WATCH_ALERTS:-60000} last=$((6 + ${WATCH_ALERTS:-60000}))
-all() { jq -r .number "$work/$1.out" | cmp - <(seq 7 "$last") && echo same; }
+many=${WATCH_ALERTS:-60000}
+before=$("$XINYI" info --json | jq .alerts.newest) last=$((before + many))
+all() { jq -r .number "$work/$1.out" | cmp - <(seq $((before + 1)) "$last") && echo same; }
 await() { local i; for i in $(seq 1 300); do [ "$(wc -l <"$work/$1.out")" -ge "$many" ] && return; sleep 0.1; done; }
 # A server that closes connections which are silent for a second, or take nothing for two.
 stop_server; start_server --listen "$address" --idle-ms 1000 --stall-ms 2000
-watch stuck --json --after 6; stuck=$pid
-watch reading --json --after 6; reading=$pid
+watch stuck --json --after "$before"; stuck=$pid
+watch reading --json --after "$before"; reading=$pid
 sleep 2.5
 equal "who watches may be silent" "$(cat "$work/stuck.err" "$work/reading.err")" ""
 kill -STOP "$stuck"
@@ -149,9 +156,9 @@ rm -rf "$work/data"; mv "$work/older" "$work/data"
 start_server --listen "$address" --min-free-bytes 1000000000000000
 for i in $(seq 1 100); do [ "$(wc -l <"$work/two.out")" -ge "$many" ] && break; sleep 0.1; done
 contains "an older state is noticed" "$(cat "$work/two.err")" "no alert $((last + 1)) .was it restored from a backup.*: showing all"
-equal "and shown from the beginning" "$(head -1 "$work/two.out" | jq -r .number)" 6
-expect_exit "nothing is acknowledged without room on the disk" 1 "$XINYI" alerts ack 6
-contains "which is said" "$("$XINYI" alerts ack 6 2>&1)" 'storage is in trouble'
+equal "and shown from the beginning" "$(head -1 "$work/two.out" | jq -r .number)" "$((before + 1))"
+expect_exit "nothing is acknowledged without room on the disk" 1 "$XINYI" alerts ack "$last"
+contains "which is said" "$("$XINYI" alerts ack "$last" 2>&1)" 'storage is in trouble'
 watch poor --json --ack --count 2; poor=$pid
 check "but alerts are shown" lines poor 2
 sleep 0.5; contains "and the trouble told" "$(cat "$work/poor.err")" 'cannot acknowledge now: .*storage is in trouble'

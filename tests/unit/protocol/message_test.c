@@ -237,6 +237,16 @@ Test(message, reserved_bits_of_reports_and_lists) {
     memset(mask, 0, sizeof mask);
     reserve_bytes(15, 24);
     expect_reserved(MESSAGE_LIST, zero, 24, mask, "list");
+    memset(mask, 0, sizeof mask);
+    mask[13] = 0xFC; /* modes are 0 to 2 */
+    reserve_bytes(14, 24);
+    expect_reserved(MESSAGE_WATCH, zero, 24, mask, "watch");
+    wire_watch watch = {.mode = WIRE_WATCH_STOP};
+    cr_assert_eq(message_entry_status(MESSAGE_WATCH, &watch), STATUS_OK);
+    watch.max = 1;
+    cr_assert_eq(message_entry_status(MESSAGE_WATCH, &watch), STATUS_BAD_ENTRY, "a stop asks for nothing");
+    watch = (wire_watch){.mode = WIRE_WATCH_STOP + 1};
+    cr_assert_eq(message_entry_status(MESSAGE_WATCH, &watch), STATUS_BAD_ENTRY);
 }
 
 Test(message, walks_and_documents_are_told_apart) {
