@@ -153,7 +153,7 @@ static status add_event(loading *l, const dump_parsed *event) {
         history_begin(&l->events, l->previous);
         l->group = event->group;
     }
-    if (l->events.size + event->record.value_length > LIMIT_GROUP_BYTES)
+    if (l->events.size + event->record.value_length > LIMIT_GROUP_BYTES + LIMIT_RECORD_BYTES)
         return wrong(l, STATUS_CORRUPT, "line %" PRIu64 ": more events than a group can hold", l->line);
     buf_append(&l->events, event->record.value, event->record.value_length);
     if (event->at_ms > l->group_ms) l->group_ms = event->at_ms;
