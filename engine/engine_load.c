@@ -14,7 +14,9 @@ static status end_reservation(engine *e, const operation_id *id, operation_state
     uint32_t ref = operations_find(&e->operations, operations_hash(&e->operations, id), id);
     if (ref == OPERATIONS_NONE) return STATUS_OK;
     operation_entry ended = *operations_at(&e->operations, ref);
-    if (ended.state != OPERATION_OPEN) return STATUS_CORRUPT; /* it ends once */
+    /* it ends once; the same end again is a group that is tried again */
+    if (ended.state == state && ended.resolved_version == version) return STATUS_OK;
+    if (ended.state != OPERATION_OPEN) return STATUS_CORRUPT;
     ended.state = (uint8_t)state;
     ended.resolved_s = operation_seconds(state == OPERATION_EXPIRED ? ended.at_ms + ended.life_ms : at_ms);
     ended.resolved_version = version;
