@@ -55,6 +55,7 @@ static bool record_good(const uint8_t *record, size_t left) {
 
 /* A bit of the header; the record must be good with it, and so must what follows, if it is there. */
 static bool fix_header(uint8_t *record, size_t left, size_t *bit_at) {
+    if (left < HEADER) return false;
     for (size_t bit = 0; bit < HEADER * 8; bit++) {
         record[bit / 8] ^= (uint8_t)(1u << bit % 8);
         *bit_at = bit / 8;
