@@ -14,22 +14,27 @@ static status end_reservation(engine *e, const operation_id *id, operation_state
     uint32_t ref = operations_find(&e->operations, operations_hash(&e->operations, id), id);
     if (ref == OPERATIONS_NONE) return STATUS_OK;
     operation_entry ended = *operations_at(&e->operations, ref);
-    /* it ends once; the same end again is a group that is tried again */
-    if (ended.state == state && ended.resolved_version == version) return STATUS_OK;
-    if (ended.state != OPERATION_OPEN) return STATUS_CORRUPT;
+    if (ended.state != OPERATION_OPEN) return STATUS_CORRUPT; /* it ends once */
     ended.state = (uint8_t)state;
     ended.resolved_s = operation_seconds(state == OPERATION_EXPIRED ? ended.at_ms + ended.life_ms : at_ms);
     ended.resolved_version = version;
     return operations_load(&e->operations, &ended);
 }
 
-/* An id that turns up again was forgotten in between, and is the newest now. What holds exposure is never forgotten. */
-static status make_way(engine *e, const operation_id *id) {
-    uint32_t ref = operations_find(&e->operations, operations_hash(&e->operations, id), id);
-    if (ref == OPERATIONS_NONE) return STATUS_OK;
-    if (operations_at(&e->operations, ref)->state == OPERATION_OPEN) return STATUS_CORRUPT;
-    operations_unload(&e->operations, id);
-    return STATUS_OK;
+/* An id that turns up again was forgotten in between, and is the newest now; what holds exposure is never forgotten.
+ * What is the same, of the same moment, is in a group that is tried again. */
+static status load_operation(engine *e, const operation_entry *entry) {
+    uint32_t ref =
+        operations_find(&e->operations, operations_hash(&e->operations, &entry->request.id), &entry->request.id);
+    if (ref != OPERATIONS_NONE) {
+        const operation_entry *known = operations_at(&e->operations, ref);
+        bool same =
+            known->at_ms == entry->at_ms && memcmp(&known->request, &entry->request, sizeof known->request) == 0;
+        if (same) return STATUS_OK;
+        if (known->state == OPERATION_OPEN) return STATUS_CORRUPT;
+        operations_unload(&e->operations, &entry->request.id);
+    }
+    return operations_load(&e->operations, entry);
 }
 
 /* What the history tells was moved out of the table of version 1, whose record may still be there and loaded already: a
@@ -49,10 +54,10 @@ static status apply_event(engine *e, const history_event *event) {
     if (event->kind == HISTORY_EXPIRY)
         return end_reservation(e, &event->reservation, OPERATION_EXPIRED, event->at_ms, event->account_version);
     const operation_entry *entry = &event->entry;
-    status code = event->kind == HISTORY_KEPT ? STATUS_OK : make_way(e, &entry->request.id);
-    if (code == STATUS_OK) code = operations_load(&e->operations, entry);
+    bool kept = event->kind == HISTORY_KEPT;
+    status code = kept ? operations_load(&e->operations, entry) : load_operation(e, entry);
     if (code == STATUS_OK) code = note_moved(e, event);
-    if (code != STATUS_OK || event->kind == HISTORY_KEPT || entry->status != STATUS_OK) return code;
+    if (code != STATUS_OK || kept || entry->status != STATUS_OK) return code;
     if (entry->request.kind == OPERATION_COMMIT)
         code = end_reservation(e, &entry->request.target, OPERATION_COMMITTED, entry->at_ms, entry->account_version);
     else if (entry->request.kind == OPERATION_RELEASE)
