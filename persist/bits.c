@@ -19,7 +19,8 @@
 #define HEADER 7 /* u32 masked CRC-32C of what follows the length, u16 length, u8 type */
 #define TYPE_MAX 4
 #define TRAILER 5
-#define POLYNOMIAL 0x82f63b78u /* CRC-32C, reflected */
+#define SEARCH_MOST ((size_t)64 << 10) /* the search of a block takes the square of its size: here two seconds */
+#define POLYNOMIAL 0x82f63b78u         /* CRC-32C, reflected */
 
 static uint32_t crc_table[256];
 
@@ -207,6 +208,7 @@ static bool fix_block(uint8_t *bytes, size_t size, size_t *bit_at) {
             *bit_at = size + 1 + bit / 8;
             return true;
         }
+    if (size > SEARCH_MOST) return false;
     for (size_t bit = (size + 1) * 8; bit-- > 0;) { /* the type first */
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         if (block_sum(bytes, size) == stored) {

@@ -153,6 +153,7 @@ static bool value_good(unsigned table, const uint8_t *key, size_t key_length, co
 typedef struct reading {
     repair *r;
     unsigned table;
+    uint64_t mark; /* of the log: groups up to here are in the tables */
     bad_keys bad;
     uint64_t holes;
     rocksdb_sstfilewriter_t *writer; /* NULL: only look */
@@ -180,7 +181,9 @@ static status take(reading *w, const rocks_cursor *c) {
     const uint8_t *key = rocks_cursor_key(c, &length), *value = rocks_cursor_value(c, &size);
     w->last_length = length < sizeof w->last ? length : sizeof w->last;
     memcpy(w->last, key, w->last_length);
-    if (!value_good(w->table, key, length, value, size))
+    if (w->table == ROCKS_LOG) {
+        if (w->writer == NULL || format_group_sequence(key, length) <= w->mark) return STATUS_OK;
+    } else if (!value_good(w->table, key, length, value, size))
         return w->writer == NULL ? add_bad(&w->bad, key, length) : STATUS_OK;
     if (w->writer == NULL) return STATUS_OK;
     rocksdb_sstfilewriter_put(w->writer, (const char *)key, length, (const char *)value, size, &error);
@@ -199,7 +202,7 @@ static status read_table(reading *w, rocks *db, char hole[PROBLEM_ROOM]) {
         if (s != STATUS_OK || rocks_cursor_status(&c, text, sizeof text) == STATUS_OK) break;
         if (w->holes++ == 0) snprintf(hole, PROBLEM_ROOM, "%s", text);
         more = pass_hole(db, w->table, &c, w->last, w->last_length);
-        if (w->writer != NULL) tell_hole(w, &c, more);
+        if (w->writer != NULL && w->table != ROCKS_LOG) tell_hole(w, &c, more);
     }
     rocks_cursor_close(&c);
     return s;
@@ -214,19 +217,23 @@ static status replace_family(repair *r, rocks *db, unsigned table, const char *p
     if (s != STATUS_OK) return s;
     rocksdb_column_family_handle_destroy(db->families[table]);
     error = NULL;
-    db->families[table] = rocksdb_create_column_family(db->db, table == CHANGE_HISTORY ? db->history : db->table,
-                                                       rocks_family_name(table), &error);
+    const rocksdb_options_t *options = table == ROCKS_LOG ? db->log : table == CHANGE_HISTORY ? db->history : db->table;
+    db->families[table] = rocksdb_create_column_family(db->db, options, rocks_family_name(table), &error);
     s = rocks_status(error, r->problem, r->room);
     return s == STATUS_OK && path != NULL ? rocks_ingest(db, table, path, r->problem, r->room) : s;
 }
 
-static status write_anew(repair *r, rocks *db, unsigned table, const char *why) {
+static status write_anew(repair *r, rocks *db, unsigned table, uint64_t mark, const char *why) {
     char path[REPAIR_PATH], hole[PROBLEM_ROOM], *error = NULL;
     if (!repair_path(r, path, "%s/anew.sst", r->copy)) return STATUS_IO_ERROR;
-    repair_tell(r, REPAIR_LOST, "%s: a part cannot be read (%s): the table is written anew without it",
-                rocks_family_name(table), why);
+    if (table == ROCKS_LOG)
+        repair_tell(r, REPAIR_HARMLESS, "log: a part that is in the tables already cannot be read (%s): it is left out",
+                    why);
+    else
+        repair_tell(r, REPAIR_LOST, "%s: a part cannot be read (%s): the table is written anew without it",
+                    rocks_family_name(table), why);
     rocksdb_envoptions_t *env = rocksdb_envoptions_create();
-    reading w = {.r = r, .table = table, .writer = rocksdb_sstfilewriter_create(env, db->table)};
+    reading w = {.r = r, .table = table, .mark = mark, .writer = rocksdb_sstfilewriter_create(env, db->table)};
     rocksdb_sstfilewriter_open(w.writer, path, &error);
     status s = rocks_status(error, r->problem, r->room);
     if (s == STATUS_OK) s = read_table(&w, db, hole);
@@ -269,6 +276,9 @@ static status remove_bad(repair *r, rocks *db, const bad_keys *b) {
 
 static status repair_table(repair *r, rocks *db, unsigned table) {
     char hole[PROBLEM_ROOM] = "";
+    uint64_t mark = 0;
+    if (table == ROCKS_LOG && meta_get_number(db, META_MARK, &mark, r->problem, r->room) != STATUS_OK)
+        return STATUS_CORRUPT;
     reading w = {.r = r, .table = table, .bad = {.table = table}};
     status s;
     do { /* a bit that can be put back is no hole */
@@ -282,7 +292,7 @@ static status repair_table(repair *r, rocks *db, unsigned table) {
         s = look_in_log(r, db, &w.bad);
         if (s == STATUS_OK) s = remove_bad(r, db, &w.bad);
     }
-    if (s == STATUS_OK && w.holes > 0) s = write_anew(r, db, table, hole);
+    if (s == STATUS_OK && w.holes > 0) s = write_anew(r, db, table, mark, hole);
     free(w.bad.keys);
     return s;
 }
@@ -370,5 +380,6 @@ status repair_tables(repair *r, rocks *db) {
     status s = take_back(r, db);
     if (s == STATUS_OK) s = bring_all_home(r, db);
     for (unsigned t = 1; s == STATUS_OK && t < CHANGE_TABLE_END; t++) s = repair_table(r, db, t);
-    return s;
+    /* The log behind the mark has been read; what lies before it must not stand in the way either. */
+    return s == STATUS_OK ? repair_table(r, db, ROCKS_LOG) : s;
 }
