@@ -82,6 +82,20 @@ static void on_abort(int signal_number) {
 
 /* ------------------------------------------------------------------ one run */
 
+/* To the very millisecond at which the next reservation ends, or to the one before. */
+static void pass_to_next_end(sim *s) {
+    sim_clock *c = &s->clock;
+    int64_t end = INT64_MAX;
+    for (uint32_t i = 0; i < s->book.count; i++) {
+        const execution *e = &s->book.list[i];
+        if (e->state == OPERATION_OPEN && e->result.expires_ms < end) end = e->result.expires_ms;
+    }
+    int64_t ms = end - c->wall_ms - sim_below(c, 2);
+    if (end == INT64_MAX || ms <= 0 || ms > 30000) return;
+    c->wall_ms += ms;
+    c->mono_ms += ms;
+}
+
 static void pass_time(sim *s) {
     sim_clock *c = &s->clock;
     int64_t ms = 1 + sim_below(c, 80);
@@ -92,6 +106,7 @@ static void pass_time(sim *s) {
     if (sim_one_in(c, 80)) c->wall_ms += 2 * SIM_KEPT_MS;
     if (sim_one_in(c, 120)) c->wall_ms += (int64_t)sim_below(c, 40) * 86400000;
     if (sim_one_in(c, 40)) c->wall_ms -= sim_below(c, 120000);
+    if (sim_one_in(c, 10)) pass_to_next_end(s);
 }
 
 static void trouble(sim *s) {
