@@ -58,6 +58,7 @@ typedef struct watch_run {
     int64_t pause_ms;        /* before the next attempt to connect */
     uint64_t acknowledge_ns; /* when it may be tried again */
     bool told;               /* that it could not */
+    bool away;               /* the connection broke, and nothing is followed since */
 } watch_run;
 
 static volatile sig_atomic_t interrupted;
@@ -182,6 +183,8 @@ static int follow(watch_run *w, const sigset_t *open, bool *over, int *code) {
     xinyi *x = w->c->x;
     *code = CLI_EXIT_DONE;
     int result = xinyi_watch(x, w->asked_for, w->after);
+    if (result == 0 && w->away) cli_error(w->c, "connected again; going on behind alert %" PRIu64, w->after);
+    w->away &= result != 0;
     while (result == 0) {
         size_t count = BATCH;
         bool enough = w->counts && w->left == 0; /* but for acknowledging */
@@ -208,10 +211,7 @@ static int come_back(watch_run *w, const sigset_t *open) {
         w->pause_ms = w->pause_ms * 2 < RETRY_MOST_MS ? w->pause_ms * 2 : RETRY_MOST_MS;
         if (interrupted) break;
         int result = xinyi_connect(c->server, &options, &c->x);
-        if (result == 0) {
-            cli_error(c, "connected again; going on behind alert %" PRIu64, w->after);
-            return 0;
-        }
+        if (result == 0) return 0;
         if (may_return(result)) continue;
         cli_error(c, "%s", xinyi_last_error(NULL));
         return result;
@@ -238,11 +238,13 @@ static int watch_live(watch_run *w) {
             w->after = 0;
             w->pending_count = 0; /* of other alerts, now */
             fresh = true;
+            w->away = false;
             continue;
         }
         if (!may_return(result)) return cli_failed(c, result);
         cli_error(c, "%s; trying again", xinyi_last_error(c->x));
         xinyi_close(&c->x);
+        w->away = true;
         if ((result = come_back(w, &open)) != 0) return cli_exit_of(result);
         if (interrupted) return CLI_EXIT_DONE;
         fresh = false;
