@@ -36,8 +36,8 @@ typedef struct write_request {
 write_request *write_request_new(unsigned type, uint16_t count, size_t entry_size, uint16_t reply_length);
 void write_request_free(write_request *r); /* accepts NULL */
 
-/* init makes s->committer, and starts s->clock by what the engine has recovered; start begins the thread; stop finishes what is queued (workers must have stopped
- * submitting); deinit frees. */
+/* init makes s->committer, and starts s->clock by what the engine has recovered; start begins the thread; stop finishes
+ * what is queued (workers must have stopped submitting); deinit frees. */
 status commit_init(server *s) MUST_CHECK;
 status commit_start(server *s) MUST_CHECK;
 void commit_stop(server *s);

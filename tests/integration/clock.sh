@@ -74,5 +74,10 @@ offset=$(offset_ms)
 stop_server
 start_server
 equal "what was taken stays" "$(state "$op")" expired
+kill_server
+set_clock -7200
+start_server --take-clock
+contains "and it may be taken back" "$(cat "$server_log")" 'clock_taken since_last_ms=-[0-9]+'
+check "which leaves everything adding up" "$XINYI" verify
 stop_server
 finish
