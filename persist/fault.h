@@ -10,6 +10,8 @@
 typedef enum fault_point {
     FAULT_COMMIT,        /* before the group is written: it will not be on disk */
     FAULT_COMMITTED,     /* after the group was written: reported as failed, but on disk */
+    FAULT_CUT,           /* before old history is cut off */
+    FAULT_CUT_DONE,      /* after it was: reported as failed, but gone */
     FAULT_REOPEN,        /* healing, before the database is opened again */
     FAULT_HEALED,        /* healing, the proving write */
     FAULT_FOLD_READ,     /* fold: before a group is read */

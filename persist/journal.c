@@ -398,9 +398,12 @@ status journal_cut_history(journal *j, int64_t before_ms) {
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     rocksdb_writebatch_delete_range_cf(batch, j->rocks.families[CHANGE_HISTORY], (const char *)from, sizeof from,
                                        (const char *)to, sizeof to);
-    format_group nothing = {.sequence = atomic_load(&j->sequence)};
+    format_group nothing = {.sequence = UINT64_MAX}; /* no group is in doubt */
     pthread_mutex_lock(&j->gate);
-    s = rocks_write(&j->rocks, batch, false, problem, sizeof problem);
+    problem_set(problem, sizeof problem, "fault ordered by a test");
+    s = fault_step(FAULT_CUT);
+    if (s == STATUS_OK) s = rocks_write(&j->rocks, batch, false, problem, sizeof problem);
+    if (s == STATUS_OK) s = fault_step(FAULT_CUT_DONE);
     if (s != STATUS_OK) s = latch(j, s, true, &nothing, problem);
     pthread_mutex_unlock(&j->gate);
     rocksdb_writebatch_destroy(batch);
