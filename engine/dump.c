@@ -305,6 +305,7 @@ static bool write_events(const change *record, buf *to, size_t *lines) {
     uint64_t previous, group = 0;
     size_t at, from;
     history_event event;
+    uint8_t unpacked[OPERATION_IMAGE];
     status s = history_head(record->value, record->value_length, &at, &previous);
     if (s != STATUS_OK || record->key_length != 8) return false;
     for (size_t i = 0; i < 8; i++) group = group << 8 | record->key[i];
@@ -314,7 +315,12 @@ static bool write_events(const change *record, buf *to, size_t *lines) {
         begin(to, record->table);
         put_u64(to, "group", group);
         put_string(to, "event", names[event.kind]);
-        if (!put_image(to, layouts[event.kind], record->value + from + 1)) return false;
+        const uint8_t *image = record->value + from + 1;
+        if (event.kind == HISTORY_OPERATION) { /* trades are packed */
+            operation_entry_encode(&event.entry, unpacked);
+            image = unpacked;
+        }
+        if (!put_image(to, layouts[event.kind], image)) return false;
         ++*lines;
     }
     return s == STATUS_END && *lines > 0;

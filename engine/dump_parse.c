@@ -212,7 +212,14 @@ static bool read_event(dump_object *o, dump_parsed *out) {
     value[0] = (uint8_t)kind;
     history_event read;
     size_t at = 0;
-    if (history_next(value, o->p->value.size, &at, &read) != STATUS_OK) return dump_wrong(o->p, "not an event");
+    if (kind == HISTORY_OPERATION) { /* as this program writes it: trades are packed */
+        read.kind = HISTORY_OPERATION;
+        if (history_read_image(value + 1, &read.entry) != STATUS_OK) return dump_wrong(o->p, "not an event");
+        buf_clear(&o->p->value);
+        history_add_operation(&o->p->value, &read.entry);
+    } else if (history_next(value, o->p->value.size, &at, &read) != STATUS_OK) {
+        return dump_wrong(o->p, "not an event");
+    }
     out->kind = DUMP_EVENT;
     out->at_ms = read.kind == HISTORY_EXPIRY ? read.at_ms : read.entry.at_ms;
     return true;

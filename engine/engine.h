@@ -51,8 +51,9 @@ void engine_destroy(engine **e); /* no reader may be inside; accepts NULL */
 /* ------------------------------------------------------------------ recovery, before readers start */
 
 /* Applies one stored record. SUBJECTS and ACCOUNTS of different shards may be applied by different threads at once;
- * everything else by one thread; HISTORY in order, and after the tables. CORRUPT (unknown version, bad image) leaves
- * the engine unchanged. POLICIES records are kept as texts; engine_recovered compiles the newest. */
+ * everything else by one thread; HISTORY in order, after the tables, and once: NO_MEMORY of it leaves a part of a
+ * group, with which there is no going on. CORRUPT (unknown version, bad image) leaves the engine unchanged. POLICIES
+ * records are kept as texts; engine_recovered compiles the newest. */
 status engine_apply(engine *e, const change *record) MUST_CHECK;
 /* After the last record: rebuilds what is derived (expiry queue, policy set), checks. CORRUPT if it does not fit.
  * POLICY_INVALID if the newest stored policies do not compile with this program: everything else is there and the empty
@@ -142,7 +143,7 @@ typedef struct engine_stats {
     size_t dossiers, dossier_items;
     size_t alerts_open;
     uint64_t alerts_dropped; /* engine/alert.h */
-    size_t memory_bytes; /* of all of the above, as allocated */
+    size_t memory_bytes;     /* of all of the above, as allocated */
     uint32_t policy_version;
 } engine_stats;
 void engine_get_stats(const engine *e, engine_stats *out); /* [writer] */

@@ -71,7 +71,7 @@ struct txn {
     uint32_t moved;     /* operations of version 1 that this group moves */
     uint32_t last_new;  /* operations of the last published group: forgetting keeps pace */
     size_t bytes;       /* encoded size of what is pending */
-    size_t event_bytes; /* … of its events */
+    size_t event_bytes; /* … of its events, at most */
     uint32_t rules;     /* changes with whatever terms depend on: profiles, policies */
     txn_chain *chain;   /* the chain that is being executed; NULL: none */
     buf undo;           /* its before-images */
