@@ -34,7 +34,7 @@ static int raise_alerts(int n) {
 }
 
 /* The next n alerts are those behind *last, and nothing comes after them. */
-static int gets(uint64_t *last, size_t n) {
+static int receives(uint64_t *last, size_t n) {
     xinyi_alert a[7];
     while (n > 0) {
         size_t count = n < 7 ? n : 7;
@@ -68,28 +68,28 @@ static void run(void) {
     check("a walk over what is open", raise_alerts(12) && find_last(&last, &count) && count >= 12);
     first = last - 12;
     check("a subscription begins", xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first) == 0);
-    check("with what is open", gets(&first, 12));
-    check("new ones come", raise_alerts(10) && gets(&first, 10));
-    check("other calls go on", raise_alerts(2) && xinyi_ping(follower) == 0 && gets(&first, 2));
+    check("with what is open", receives(&first, 12));
+    check("new ones come", raise_alerts(10) && receives(&first, 10));
+    check("other calls go on", raise_alerts(2) && xinyi_ping(follower) == 0 && receives(&first, 2));
     size_t n = 4;
     last = first - 3;
     check("a walk, too", raise_alerts(2) && xinyi_alerts(follower, XINYI_FOR_POWER_TRADING, &last, a, &n) == 0 &&
-                             n == 4 && a[0].number == first - 2 && gets(&first, 2));
+                             n == 4 && a[0].number == first - 2 && receives(&first, 2));
     check("a later one replaces it", raise_alerts(4) && xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first + 1) == 0);
     first++;
-    check("from its own number on", gets(&first, 3));
+    check("from its own number on", receives(&first, 3));
     check("one from a number that never was is refused",
           xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first + 1) == 125 && xinyi_ping(follower) == 0);
     check("that ends the one before", raise_alerts(2) && xinyi_ping(follower) == 0);
     check("nothing comes then", xinyi_watch_next(follower, 0, a, &n) != 0);
-    check("another may begin", xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first) == 0 && gets(&first, 2));
+    check("another may begin", xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first) == 0 && receives(&first, 2));
     check("no purpose is no subscription", xinyi_watch(follower, 0, first) == 123);
     check("and another", xinyi_watch(follower, XINYI_FOR_SUPERVISION, first) == 0);
     check("its end", xinyi_watch_stop(follower) == 0);
     n = 1;
     check("is an end",
           raise_alerts(2) && xinyi_ping(follower) == 0 && xinyi_watch_next(follower, 0, a, &n) != 0 && n == 0);
-    check("not of the connection", xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first) == 0 && gets(&first, 2));
+    check("not of the connection", xinyi_watch(follower, XINYI_FOR_POWER_TRADING, first) == 0 && receives(&first, 2));
 }
 
 int main(int argc, char **argv) {
