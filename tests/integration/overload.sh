@@ -74,6 +74,7 @@ while kill -0 $client 2>/dev/null; do
 done
 wait $readers $writers
 wait $loader; loaded=$?
+kill -0 "$server_pid" 2>/dev/null || { not_ok "the server lives" "$(grep -v connection_dropped "$server_log" | tail -5)"; finish; }
 
 # Data grow by what is reserved; beside them there are the two budgets, and a fold's and the allocator's own.
 data_kb=$((($(engine_bytes) - engine_before) / 1024))

@@ -414,7 +414,8 @@ static int finish(void) {
         read_accounts(x, before);
         if (xinyi_outcome(x, all_ids, all_count, outcomes) != 0) fail(xinyi_last_error(x));
         event_count = 0;
-        for (unsigned a = 0; a < ACCOUNTS; a++) read_history(x, a);
+        for (unsigned a = 0; a < ACCOUNTS; a++)
+            if (before[a].status == 0) read_history(x, a); /* else nobody has opened it */
         read_accounts(x, after);
     } while (!same_versions(before, after));
     log_outcomes(outcomes);
