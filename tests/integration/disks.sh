@@ -38,6 +38,12 @@ more_acknowledged() { [ "$(lines '^[Aa] ')" -gt "$1" ]; }
 says_read_only() { "$XINYI" info --json 2>/dev/null | grep -qE "\"read_only\": ?$1"; }
 alive() { kill -0 "$server_pid" 2>/dev/null; }
 
+# verified NAME: what the load was told is what there is
+verified() {
+  local out
+  if out=$("$verify" verify --server "$XINYI_SERVER" --log "$log" 2>&1); then ok "$1"
+  else not_ok "$1" "$out"$'\n'"$(tail -5 "$server_log")"; fi
+}
 start_load() {
   : >"$log"
   "$load" --server "$XINYI_SERVER" --log "$log" --seconds 3600 >"$work/load.out" 2>&1 &
@@ -93,10 +99,10 @@ on_disk() {
   contains "$name: some writes were refused or of unknown outcome" "$(cat "$work/load.out")" '[1-9][0-9]* (refused|of unknown)'
   sed "s/^/    /" "$work/load.out"
   equal "$name: trouble and healing come in pairs" "$(events storage_trouble)" "$(events storage_healed)"
-  check "$name: nothing is lost, nothing twice" "$verify" verify --server "$XINYI_SERVER" --log "$log"
+  verified "$name: nothing is lost, nothing twice"
   kill_server
   start_server --data "$disk/data" "$@"
-  check "$name: nor after kill -9" "$verify" verify --server "$XINYI_SERVER" --log "$log"
+  verified "$name: nor after kill -9"
   stop_server
   rm -rf "$disk/data"
 }
@@ -142,7 +148,7 @@ if given_up; then
   [ $? -le 1 ] || not_ok "ext4 is checked"
   mount -o loop "$work/disk.img" "$disk" && mounts=1
   start_server --data "$disk/data"
-  check "ext4 checked and mounted again: nothing is lost, nothing twice" "$verify" verify --server "$XINYI_SERVER" --log "$log"
+  verified "ext4 checked and mounted again: nothing is lost, nothing twice"
   stop_server
   unmount_all
 else
