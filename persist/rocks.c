@@ -18,8 +18,8 @@
  * it cannot write there: a full disk would kill us. So it is told to say nothing but the options at open, which is when
  * ROCKS_OPEN_ROOM is asked for. What goes wrong reaches us as errors of calls anyway.
  *
- * All sorted files are opened with the database and stay open: where the part of a file that describes it is damaged the
- * opening says so. Met later, by an iterator, it kills the process (7.8, in the iterator's destructor).
+ * All sorted files are opened with the database and stay open: where the part of a file that describes it is damaged
+ * the opening says so. Met later, by an iterator, it kills the process (7.8, in the iterator's destructor).
  *
  * Recovery of the write-ahead log tolerates a torn tail only; anything else refuses to open, and the manifest remembers
  * which log files there must be. RocksDB's default would open at the first inconsistency, silently. */
