@@ -30,8 +30,10 @@ static void prefetch_pass(const txn *t, const operation *const *ops, size_t n) {
         if (at_hand(t, &keys[wanted])) continue;
         subjects[wanted++] = ops[i]->subject;
     }
-    store_prefetch(t->e->subjects, subjects, wanted);
-    store_prefetch(t->e->accounts, keys, wanted);
+    if (wanted > 0) {
+        store_prefetch(t->e->subjects, subjects, wanted);
+        store_prefetch(t->e->accounts, keys, wanted);
+    }
     for (size_t i = 0; i < n; i++)
         if (has_target(ops[i])) operations_prefetch_entry(known, targets[i]);
 }
