@@ -10,8 +10,7 @@ time=${OVERLOAD_SECONDS:-6} idle_count=${OVERLOAD_IDLE:-10000} seed=${XINYI_SEED
 echo "seed $seed (set XINYI_SEED to repeat)"
 tools=$BUILD/tests/tools log=$work/operations.log
 buffers_mb=64 queue_mb=2
-jobs_left=()
-trap 'for p in "${jobs_left[@]}"; do kill "$p"; done 2>/dev/null; cleanup' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; cleanup' EXIT # those that are still ours
 
 ulimit -n "$(ulimit -Hn)"
 most=$(($(ulimit -n) - 1100))
@@ -31,7 +30,6 @@ engine_bytes() { "$XINYI" stats --json | jq '.store.engine_bytes'; }
 below() { if [ "$2" -le "$3" ]; then ok "$1: $2 $4, at most $3"; else not_ok "$1" "$2 $4, more than $3"; fi; }
 hold() { # NAME KIND COUNT SECONDS: opens them in the background, and waits until they are there
   "$tools/idle" "$2" --server "$XINYI_SERVER" --count "$3" --seconds "$4" >"$work/$1.idle" 2>&1 &
-  jobs_left+=($!)
   for _ in $(seq 200); do grep -qs '^open' "$work/$1.idle" && return; kill -0 $! 2>/dev/null || break; sleep 0.1; done
   not_ok "$3 $2 connections are there" "$(cat "$work/$1.idle")"
 }
@@ -43,7 +41,7 @@ check "a population" "$XINYI" import "$work/people.csv"
 # ---- idle connections
 before=$(rss_kb)
 hold quiet quiet "$idle_count" 3600
-quiet=${jobs_left[0]}
+quiet=$!
 each=$((($(rss_kb) - before) * 1024 / idle_count))
 below "an idle connection of $idle_count costs" "$each" 1024 bytes
 
@@ -64,7 +62,6 @@ writers=$!
 sleep 1 # they know by now which accounts there are; the clients below have their own
 "$tools/crash_ledger" load --server "$XINYI_SERVER" --log "$log" --threads 4 --seconds $((time - 1)) --seed "$seed" >"$work/load.out" 2>&1 &
 loader=$!
-jobs_left+=($readers $writers $loader)
 well_behaved --seconds $((time - 1)) >"$work/busy.json" 2>"$work/busy.err" &
 client=$!
 peak=0
@@ -79,7 +76,10 @@ kill -0 "$server_pid" 2>/dev/null || { not_ok "the server lives" "$(grep -v conn
 # Data grow by what is reserved; beside them there are the two budgets, and a fold's and the allocator's own.
 data_kb=$((($(engine_bytes) - engine_before) / 1024))
 below "memory beside the data grows by" $((peak - before - data_kb)) $(((buffers_mb + queue_mb + 96) * 1024)) kB
-is() { if jq -e "$3" "$2" >/dev/null 2>&1; then ok "$1"; else not_ok "$1" "not true: $3: $(jq -c . "$2" | head -c 1500)"; fi; }
+is() {
+  if [ -s "$2" ] && jq -e "$3" "$2" >/dev/null 2>&1; then ok "$1"
+  else not_ok "$1" "not true: $3: $(head -c 1500 "$2"; tail -3 "${2%.json}.err")"; fi
+}
 for kind in reads writes; do
   is "$kind: ten times too many, and every request that was sent is answered" "$work/$kind.json" \
     '.unanswered == 0 and .lost_connections == 0 and .done > 0 and .rate_held == false'
