@@ -18,9 +18,9 @@ typedef enum account_change { ACCOUNT_SAME, ACCOUNT_BALANCE, ACCOUNT_WHOLE } acc
 typedef struct pending_account {
     account now;
     uint64_t hash;
-    bool is_new;    /* not published yet */
-    uint8_t change; /* account_change: what of it differs from what is published */
-    bool has_quota; /* `standing` is that of `now` */
+    bool is_new;       /* not published yet */
+    uint8_t change;    /* account_change: what of it differs from what is published */
+    bool has_quota;    /* `standing` is that of `now` */
     status terms_code; /* as txn_terms found them, valid while `rules` is the group's */
     uint32_t rules;    /* 0: not looked for */
     guarantee_terms terms;

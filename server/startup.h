@@ -11,8 +11,8 @@ status startup_load(server *s) MUST_CHECK;
  * what was activated while the server ran stays. Needs commit_init. */
 status startup_policies(server *s) MUST_CHECK;
 
-/* Moves what an earlier version stored otherwise. Trouble with storage is no reason not to start: the next start goes on
- * with it. */
+/* Moves what an earlier version stored otherwise. Trouble with storage is no reason not to start: the next start goes
+ * on with it. */
 status startup_migrate(server *s) MUST_CHECK;
 
 #endif
