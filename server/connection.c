@@ -277,10 +277,19 @@ static void dispatch(connection *c, const frame_view *f) {
         reads_handle(c, f);
 }
 
+#define WRITES_A_LOOK 32
+
+/* Whether a turn may have become long: lookups may cost anything, taking a write costs little. */
+static bool looks_at_clock(const frame_view *f, unsigned *writes) {
+    const message_info *info = message_find(f->header.type);
+    return info == NULL || !info->is_write || ++*writes % WRITES_A_LOOK == 0;
+}
+
 /* Looks at the frames in bytes; returns how many bytes are done with. Stops early when the connection blocks. */
 static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
     worker *w = c->worker;
     size_t at = 0;
+    unsigned writes = 0;
     while (at < length) {
         if (has_enough_writes(c)) writes_submit(w); /* if refused, they are answered and count no more */
         if (!may_read(c)) break;
@@ -300,7 +309,8 @@ static size_t take_frames(connection *c, const uint8_t *bytes, size_t length) {
             }
         }
         at += f.header.length;
-        if (w->batch->count == 0 && clock_mono_ns() - w->turn_ns > TURN_NS) c->yielded = at < length;
+        if (w->batch->count == 0 && looks_at_clock(&f, &writes) && clock_mono_ns() - w->turn_ns > TURN_NS)
+            c->yielded = at < length;
         if (w->output.size > OUTPUT_TURN) {
             reads_flush_batch(w, c);
             writes_submit(w);
