@@ -175,21 +175,22 @@ $(B)/libxinyi.a: $(LIBXINYI_OBJS)
 	$(Q)$(LD) -r -o $(B)/obj/libxinyi.o $^ && $(OBJCOPY) --localize-hidden $(B)/obj/libxinyi.o && $(AR) rcs $@ $(B)/obj/libxinyi.o
 $(B)/libxinyi.so: $(LIBXINYI_OBJS)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.0 -o $@ $^
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,libxinyi.so.1 -o $@ $^
 
 PREFIX ?= /usr/local
-$(B)/xinyi.pc: Makefile
+VERSION := $(shell sed -n 's/.*XINYI_VERSION "\(.*\)"/\1/p' base/version.h)
+$(B)/xinyi.pc: Makefile base/version.h
 	@mkdir -p $(@D)
 	@printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: xinyi' \
-	  'Description: client library of the Xinyi credit evaluation engine' 'Version: 0.1.0' \
+	  'Description: client library of the Xinyi credit evaluation engine' 'Version: $(VERSION)' \
 	  'Libs: -L$${libdir} -lxinyi' 'Libs.private: -pthread' 'Cflags: -I$${includedir}' > $@
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(B)/xinyid $(B)/xinyi $(B)/xinyi-bench $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/libxinyi.a $(DESTDIR)$(PREFIX)/lib
-	install -m 755 $(B)/libxinyi.so $(DESTDIR)$(PREFIX)/lib/libxinyi.so.0
-	ln -sf libxinyi.so.0 $(DESTDIR)$(PREFIX)/lib/libxinyi.so
+	install -m 755 $(B)/libxinyi.so $(DESTDIR)$(PREFIX)/lib/libxinyi.so.1
+	ln -sf libxinyi.so.1 $(DESTDIR)$(PREFIX)/lib/libxinyi.so
 	install -m 644 client/xinyi.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 $(B)/xinyi.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -325,7 +326,7 @@ config_result config_read(int argc, char **argv, config *out) {
         case OPT_CONFIG: file = optarg; break;
         case OPT_TAKE_CLOCK: out->take_clock = true; break;
         case OPT_DESCRIBE: wants_description = true; break;
-        case OPT_VERSION: printf("xinyid 0.1.0\n"); return CONFIG_DONE;
+        case OPT_VERSION: printf("xinyid %s\n", XINYI_VERSION); return CONFIG_DONE;
         case OPT_HELP:
         case 'h': print_help(); return CONFIG_DONE;
         default: fprintf(stderr, "see xinyid --help\n"); return CONFIG_BAD;

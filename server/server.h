@@ -8,6 +8,7 @@
 #define XINYI_SERVER_SERVER_H
 
 #include "base/limits.h"
+#include "base/version.h"
 #include "engine/engine.h"
 #include "persist/journal.h"
 #include "server/config.h"
@@ -19,7 +20,7 @@
 #include <stdint.h>
 
 #define SERVER_NAME "xinyid"
-#define SERVER_VERSION "0.1.0"
+#define SERVER_VERSION XINYI_VERSION
 
 typedef struct committer committer;
 typedef struct worker worker;

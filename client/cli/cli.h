@@ -7,13 +7,14 @@
 
 #include "base/purpose.h"
 #include "base/subject.h"
+#include "base/version.h"
 #include "client/cli/jout.h"
 #include "client/xinyi.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLI_VERSION "0.1.0"
+#define CLI_VERSION XINYI_VERSION
 
 enum {
     CLI_EXIT_DONE = 0,

@@ -18,8 +18,8 @@ equal "the shared library needs libc only" "$needed" ""
 # As installed: a directory of its own for header and library.
 mkdir -p "$work/include" "$work/lib"
 cp client/xinyi.h "$work/include"
-cp "$BUILD/libxinyi.so" "$work/lib/libxinyi.so.0"
-ln -sf libxinyi.so.0 "$work/lib/libxinyi.so"
+cp "$BUILD/libxinyi.so" "$work/lib/libxinyi.so.1"
+ln -sf libxinyi.so.1 "$work/lib/libxinyi.so"
 flags=(-Wall -Wextra -Werror -pedantic -I"$work/include")
 shared=(-L"$work/lib" -lxinyi -Wl,-rpath,"$PWD/$work/lib")
 check "the example is C99" gcc -std=c99 "${flags[@]}" -o "$work/c99" docs/example.c "${shared[@]}"
