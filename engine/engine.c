@@ -154,12 +154,15 @@ status engine_apply(engine *e, const change *record) {
     return STATUS_CORRUPT;
 }
 
+const char *engine_trouble(const engine *e) { return e->trouble; }
+
 status engine_recovered(engine *e) {
-    char problem[256];
+    char *problem = e->trouble;
+    size_t room = sizeof e->trouble;
     status code = operations_rebuild(&e->operations);
-    if (code == STATUS_OK) code = engine_attach_dossiers(e, problem, sizeof problem);
+    if (code == STATUS_OK) code = engine_attach_dossiers(e, problem, room);
     if (code == STATUS_OK) code = engine_link_operations(e);
-    if (code == STATUS_OK) code = engine_check_ledger(e, problem, sizeof problem);
+    if (code == STATUS_OK) code = engine_check_ledger(e, problem, room);
     if (code != STATUS_OK) return code;
     code = engine_compile_stored(e);
     const credit_rules *rules = policy_credit(atomic_load(&e->policy));

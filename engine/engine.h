@@ -59,6 +59,8 @@ status engine_apply(engine *e, const change *record) MUST_CHECK;
  * POLICY_INVALID if the newest stored policies do not compile with this program: everything else is there and the empty
  * set stays active; whether to go on is the caller's decision. NO_MEMORY. */
 status engine_recovered(engine *e) MUST_CHECK;
+/* After CORRUPT: one sentence about what does not fit; may be "". */
+const char *engine_trouble(const engine *e);
 
 /* ------------------------------------------------------------------ readers */
 

@@ -41,6 +41,7 @@ struct engine {
     policy_archive *archive; /* of every set that was active */
     effects *effects;
     clock_mark clock;   /* as recovered */
+    char trouble[256];  /* why recovery failed; "" if it did not, or its status says it all */
     char directory[33]; /* hash of the policy directory when it was last looked at; "" never */
 };
 

@@ -18,7 +18,10 @@ status offline_open(const char *directory, offline_data *out, char *problem, siz
     if (s == STATUS_LOCKED)
         snprintf(problem, room, "another process is using %s, a server perhaps: `xinyi verify` asks a running one",
                  directory);
-    if (s != STATUS_OK && problem[0] == '\0') snprintf(problem, room, "%s", status_text(s));
+    if (s != STATUS_OK && problem[0] == '\0') {
+        const char *why = d->engine != NULL ? engine_trouble(d->engine) : "";
+        snprintf(problem, room, "%s", why[0] != '\0' ? why : status_text(s));
+    }
     return s;
 }
 
@@ -45,7 +48,10 @@ status offline_fill(const config *c, offline_data *d, char *problem, size_t room
     if (s == STATUS_OK) s = engine_recovered(d->engine);
     d->policy_invalid = s == STATUS_POLICY_INVALID;
     if (d->policy_invalid) s = STATUS_OK;
-    if (s != STATUS_OK && problem[0] == '\0') snprintf(problem, room, "%s", status_text(s));
+    if (s != STATUS_OK && problem[0] == '\0') {
+        const char *why = d->engine != NULL ? engine_trouble(d->engine) : "";
+        snprintf(problem, room, "%s", why[0] != '\0' ? why : status_text(s));
+    }
     offline_progress("", 0, 0);
     return s;
 }

@@ -68,7 +68,8 @@ status startup_load(server *s) {
                       "reason=\"the policy set in the data directory is not valid for this version\"");
             result = STATUS_OK;
         } else if (result != STATUS_OK) {
-            snprintf(problem, sizeof problem, "%s", status_text(result));
+            const char *why = engine_trouble(s->engine);
+            snprintf(problem, sizeof problem, "%s", why[0] != '\0' ? why : status_text(result));
         }
     }
     if (result == STATUS_OK && asked_to_stop()) result = STATUS_UNAVAILABLE;

@@ -198,6 +198,7 @@ Test(engine_recovery, money_that_does_not_add_up_is_corrupt) {
         while (change_next(w.log.data, w.log.size, &at, &c) == STATUS_OK)
             if (c.table != tables[i]) cr_assert_eq(engine_apply(fresh, &c), STATUS_OK);
         cr_assert_eq(engine_recovered(fresh), STATUS_CORRUPT);
+        if (tables[i] == CHANGE_HISTORY) cr_assert_not_null(strstr(engine_trouble(fresh), "100 fen"));
         char problem[256] = "";
         cr_assert_not(engine_check(fresh, problem, sizeof problem));
         cr_assert_neq(problem[0], '\0');
