@@ -18,10 +18,7 @@ status offline_open(const char *directory, offline_data *out, char *problem, siz
     if (s == STATUS_LOCKED)
         snprintf(problem, room, "another process is using %s, a server perhaps: `xinyi verify` asks a running one",
                  directory);
-    if (s != STATUS_OK && problem[0] == '\0') {
-        const char *why = d->engine != NULL ? engine_trouble(d->engine) : "";
-        snprintf(problem, room, "%s", why[0] != '\0' ? why : status_text(s));
-    }
+    if (s != STATUS_OK && problem[0] == '\0') snprintf(problem, room, "%s", status_text(s));
     return s;
 }
 
