@@ -30,14 +30,17 @@ build() { # name, make arguments
 # True if a sanitizer has something to say in a log.
 reported() { grep -qaE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error:' "$1"; }
 
+# The longest first, so that nobody waits for one of them at the end.
+programs() { find "$1/persist" -type f -name '*_test' | sort -r; find "$1" -type f -name '*_test' -not -path "$1/persist/*" | sort; }
+
 # Criterion prints "Synthesis: Tested: N | Passing: N | Failing: N | Crashing: N" at the end. Programs run side by side, one
 # a core; their logs are read in order afterwards.
 run_units() { # name, directory of test programs
   local name=$1 dir=$2 t log line ok bad code
-  find "$dir" -type f -name '*_test' | sort | NAME=$name LOGS=$logs xargs -P "$jobs" -I{} bash -c '
+  programs "$dir" | NAME=$name LOGS=$logs xargs -P "$jobs" -I{} bash -c '
     log=$LOGS/$NAME-$(basename "$(dirname "$1")")-$(basename "$1").log
     timeout 300 "$1" --jobs 1 --color=never >"$log" 2>&1; echo $? >"$log.code"' _ {}
-  for t in $(find "$dir" -type f -name '*_test' | sort); do
+  for t in $(programs "$dir"); do
     log=$logs/$name-$(basename "$(dirname "$t")")-$(basename "$t").log
     code=$(cat "$log.code" 2>/dev/null || echo 99)
     line=$(grep -a 'Synthesis:' "$log" | tail -1)
