@@ -80,6 +80,7 @@ struct journal {
     _Atomic uint64_t folds, folded_records;
     _Atomic uint64_t commit_ns_max;
     _Atomic uint64_t history_first; /* oldest group whose history is kept; 0 none */
+    _Atomic uint64_t history_from;  /* META_HISTORY; 0: nothing was ever cut off */
 };
 
 /* ---- meta (meta.c) */
@@ -98,6 +99,7 @@ void meta_put_number(rocks *r, rocksdb_writebatch_t *batch, const char *name, ui
 #define META_SEED "seed"       /* number */
 #define META_CREATED "created" /* number: Unix ms */
 #define META_MARK "mark"       /* number: everything up to this group is in the tables */
+#define META_HISTORY "history" /* number: the history of groups before this one is cut off, gone or not; may be missing */
 #define META_HEALED "healed"   /* number: Unix ms of the last healing; its write proves that writes work */
 #define META_BACKUP "backup"   /* number: Unix ms of the last backup's beginning; likewise */
 
@@ -111,9 +113,19 @@ typedef status (*walk_visit)(void *context, const format_group *group);
 status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void *context, uint64_t *last, char *problem,
                 size_t room) MUST_CHECK;
 
-/* Visits the history of every group that is kept, in order. CORRUPT as walk_log; gaps are the engine's to find, since a
- * group need not have any. */
-status walk_history(rocks *r, walk_visit visit, void *context, char *problem, size_t room) MUST_CHECK;
+/* Visits the history of every group from this number on, in order. CORRUPT as walk_log; gaps are the engine's to find,
+ * since a group need not have any. */
+status walk_history(rocks *r, uint64_t from, walk_visit visit, void *context, char *problem, size_t room) MUST_CHECK;
+
+/* The history of the first group at or behind `from` that has any. END: there is none. CORRUPT. */
+status probe_history(rocks *r, uint64_t from, uint64_t *sequence, int64_t *time_ms, char *problem,
+                     size_t room) MUST_CHECK;
+
+/* ---- trouble (journal.c) */
+
+/* A write has failed: nothing more is written until journal_heal. `written`: the database may have taken it. Returns
+ * NO_SPACE or IO_ERROR. Holding the gate. */
+status journal_latch(journal *j, status why, bool written, const format_group *group, const char *text);
 
 /* ---- the fold (fold.c does the work, fold_thread.c decides when) */
 

@@ -138,10 +138,8 @@ static status find_last(journal *j, char *problem, size_t room) {
 static status check_last(const journal *j, const last_known *known, char *problem, size_t room) {
     uint64_t first = atomic_load(&j->sequence) + 1;
     if (!known->group || known->seed != j->seed || known->sequence < first) return STATUS_OK;
-    problem_set(problem, room,
-                "log: groups %" PRIu64 " to %" PRIu64
-                " were acknowledged and are missing: restore a backup, or let --repair tell what it can do",
-                first, known->sequence);
+    problem_set(problem, room, "log: groups %" PRIu64 " to %" PRIu64 " were acknowledged and are missing", first,
+                known->sequence);
     return STATUS_CORRUPT;
 }
 
@@ -157,7 +155,15 @@ static status open_database(journal *j, const char *cluster, bool fresh, char *p
     if (known.damaged) log_event(LOG_WARN, "last_damaged", "file=%s/" LAST_ENTRY " kept=no", j->directory);
     status s = last_check_manifest(j->directory, &known, problem, room);
     if (s == STATUS_OK) s = rocks_init(&j->rocks, problem, room);
-    if (s == STATUS_OK) s = rocks_open(&j->rocks, j->db_path, fresh, problem, room);
+    if (s == STATUS_OK) {
+        char text[PROBLEM_ROOM] = "";
+        s = rocks_open(&j->rocks, j->db_path, fresh, text, sizeof text);
+        if (s == STATUS_CORRUPT) /* of a log RocksDB does not say in which file; --repair does */
+            problem_set(problem, room, "%s does not open, its log, list of files or a sorted file is damaged: %s",
+                        j->db_path, text);
+        else if (s != STATUS_OK)
+            problem_set(problem, room, "%s", text);
+    }
     if (s != STATUS_OK) return s;
     if (fresh) {
         uint64_t version;
@@ -260,7 +266,7 @@ static void say_no_space(const journal *j, char *problem, size_t room) {
     problem_set(problem, room, "less than %" PRIu64 " bytes are free in %s", j->min_free_bytes, j->directory);
 }
 
-static status latch(journal *j, status why, bool written, const format_group *group, const char *text) {
+status journal_latch(journal *j, status why, bool written, const format_group *group, const char *text) {
     /* Callers know two kinds of trouble. */
     if (why != STATUS_NO_SPACE) why = STATUS_IO_ERROR;
     j->failed = (journal_failed){
@@ -331,10 +337,10 @@ static status commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t 
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
     if (!enough_space(j, length + history_length)) {
         say_no_space(j, problem, sizeof problem);
-        return latch(j, STATUS_NO_SPACE, false, &group, problem);
+        return journal_latch(j, STATUS_NO_SPACE, false, &group, problem);
     }
     status s = write_group(j, &group, &beside, problem, sizeof problem);
-    if (s != STATUS_OK) return latch(j, s, true, &group, problem);
+    if (s != STATUS_OK) return journal_latch(j, s, true, &group, problem);
     uint64_t end = clock_mono_ns();
     if (end - begin > atomic_load(&j->commit_ns_max)) atomic_store(&j->commit_ns_max, end - begin);
     note_durable(j, &group, &beside, end);
@@ -350,68 +356,6 @@ status journal_commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t
     status s = commit(j, now_ms, changes, length, history, history_length, sequence);
     pthread_mutex_unlock(&j->gate);
     return s;
-}
-
-/* ------------------------------------------------------------------ the history's old end */
-
-#define CUT_GROUPS 65536 /* looked at in one go */
-
-typedef struct old_end {
-    int64_t before_ms;
-    uint64_t last_old, first_kept; /* 0: none */
-    unsigned looked_at;
-} old_end;
-
-static status look_at_old(void *context, const format_group *group) {
-    old_end *o = context;
-    bool old = group->time_ms <= o->before_ms;
-    if (!old || o->looked_at++ == CUT_GROUPS) {
-        o->first_kept = group->sequence;
-        return STATUS_END;
-    }
-    o->last_old = group->sequence;
-    return STATUS_OK;
-}
-
-static void give_back_history(journal *j, const uint8_t *from, const uint8_t *to) {
-    char *error = NULL; /* a matter of space only; it will be tried again with what follows */
-    rocksdb_delete_file_in_range_cf(j->rocks.db, j->rocks.families[CHANGE_HISTORY], (const char *)from,
-                                    FORMAT_GROUP_KEY, (const char *)to, FORMAT_GROUP_KEY, &error);
-    rocksdb_free(error);
-}
-
-status journal_cut_history(journal *j, int64_t before_ms) {
-    CHECK(j->loaded);
-    if (atomic_load(&j->read_only)) return j->failed.why;
-    if (atomic_load(&j->history_first) == 0) return STATUS_OK;
-    char problem[PROBLEM_ROOM];
-    old_end o = {.before_ms = before_ms};
-    status s = walk_history(&j->rocks, look_at_old, &o, problem, sizeof problem);
-    if (s != STATUS_OK) { /* damage in what is to go is told at the next start; nothing is lost by keeping it */
-        log_event(LOG_ERROR, "history_not_cut", "reason=\"%s\"", problem);
-        return STATUS_OK;
-    }
-    if (o.last_old == 0) return STATUS_OK;
-    uint8_t from[FORMAT_GROUP_KEY], to[FORMAT_GROUP_KEY];
-    format_group_key(0, from);
-    format_group_key(o.last_old + 1, to);
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_delete_range_cf(batch, j->rocks.families[CHANGE_HISTORY], (const char *)from, sizeof from,
-                                       (const char *)to, sizeof to);
-    format_group nothing = {.sequence = UINT64_MAX}; /* no group is in doubt */
-    pthread_mutex_lock(&j->gate);
-    problem_set(problem, sizeof problem, "fault ordered by a test");
-    s = fault_step(FAULT_CUT);
-    if (s == STATUS_OK) s = rocks_write(&j->rocks, batch, false, problem, sizeof problem);
-    if (s == STATUS_OK) s = fault_step(FAULT_CUT_DONE);
-    if (s != STATUS_OK) s = latch(j, s, true, &nothing, problem);
-    pthread_mutex_unlock(&j->gate);
-    rocksdb_writebatch_destroy(batch);
-    if (s != STATUS_OK) return s;
-    atomic_store(&j->history_first, o.first_kept);
-    format_group_key(o.last_old, to); /* a file's range ends with its last key, the range above before it */
-    give_back_history(j, from, to);
-    return STATUS_OK;
 }
 
 /* ------------------------------------------------------------------ heal */

@@ -54,9 +54,11 @@ status walk_log(rocks *r, uint64_t after, uint64_t upto, walk_visit visit, void 
     return s == STATUS_END ? STATUS_OK : s;
 }
 
-status walk_history(rocks *r, walk_visit visit, void *context, char *problem, size_t room) {
+status walk_history(rocks *r, uint64_t from, walk_visit visit, void *context, char *problem, size_t room) {
+    uint8_t lower[FORMAT_GROUP_KEY];
+    format_group_key(from, lower);
     rocks_cursor c;
-    rocks_cursor_open(r, CHANGE_HISTORY, NULL, 0, NULL, 0, false, &c);
+    rocks_cursor_open(r, CHANGE_HISTORY, lower, sizeof lower, NULL, 0, false, &c);
     status s = STATUS_OK;
     for (; s == STATUS_OK && rocks_cursor_valid(&c); rocks_cursor_next(&c)) {
         format_group group;
@@ -66,4 +68,23 @@ status walk_history(rocks *r, walk_visit visit, void *context, char *problem, si
     if (s == STATUS_OK) s = rocks_cursor_status(&c, problem, room);
     rocks_cursor_close(&c);
     return s == STATUS_END ? STATUS_OK : s;
+}
+
+status probe_history(rocks *r, uint64_t from, uint64_t *sequence, int64_t *time_ms, char *problem, size_t room) {
+    uint8_t lower[FORMAT_GROUP_KEY];
+    format_group_key(from, lower);
+    rocks_cursor c;
+    rocks_cursor_open(r, CHANGE_HISTORY, lower, sizeof lower, NULL, 0, false, &c);
+    format_group group;
+    status s = STATUS_END;
+    if (rocks_cursor_valid(&c))
+        s = check_group(&c, true, 0, &group, problem, room);
+    else if (rocks_cursor_status(&c, problem, room) != STATUS_OK)
+        s = STATUS_IO_ERROR;
+    if (s == STATUS_OK) {
+        *sequence = group.sequence;
+        *time_ms = group.time_ms;
+    }
+    rocks_cursor_close(&c);
+    return s;
 }
