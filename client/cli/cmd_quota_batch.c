@@ -26,9 +26,11 @@ typedef struct batch_run {
     cli *c;
     quota_batch b;
     xinyi_operation_reply *replies; /* of one part */
+    xinyi_outcome_reply *earlier;   /* of one part, as it was before: what is known is a repetition; or NULL */
+    xinyi_operation_id *ids;        /* to ask for them */
     progress bar;
     bool bar_shown; /* lines go elsewhere than to the terminal */
-    size_t done, refused, again, unknown, not_sent;
+    size_t done, refused, again, unknown, not_sent, repeated;
 } batch_run;
 
 static void count(batch_run *r, const xinyi_operation_reply *reply) {
@@ -39,6 +41,13 @@ static void count(batch_run *r, const xinyi_operation_reply *reply) {
     case STATUS_CLASS_UNKNOWN: r->unknown++; break;
     case STATUS_CLASS_LOCAL: r->not_sent++; break;
     }
+}
+
+/* The answer to entry `k` of the part is the first one given again. */
+static bool is_repeated(const batch_run *r, size_t k) {
+    unsigned class = status_classify(r->replies[k].status);
+    return r->earlier != NULL && r->earlier[k].status == 0 && r->replies[k].status != STATUS_OPERATION_REUSED &&
+           (class == STATUS_CLASS_DONE || class == STATUS_CLASS_REFUSED);
 }
 
 /* ------------------------------------------------------------------ a line an answer */
@@ -71,20 +80,24 @@ static void answer_text(const xinyi_operation *op, bool chained, const xinyi_ope
     quota_refusal_write(NULL, &why, to);
 }
 
-static bool print_line(batch_run *r, size_t i, const xinyi_operation_reply *reply, buf *text) {
-    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT];
+static bool print_line(batch_run *r, size_t i, size_t k, buf *text) {
+    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], moment[QUOTA_VIEW_TIME];
     const xinyi_operation *op = &r->b.operations[i];
+    const xinyi_operation_reply *reply = &r->replies[k];
+    quota_view_more more = {.earlier = is_repeated(r, k) ? &r->earlier[k] : NULL, .released_fen = -1};
     cli *c = r->c;
     if (c->json) {
         jout_object(&c->out, NULL);
         jout_int(&c->out, "line", (int64_t)r->b.lines[i]);
-        quota_view_operation_json(&c->out, op, reply, NULL);
+        quota_view_operation_json(&c->out, op, reply, &more);
         jout_end(&c->out);
         jout_line(&c->out);
         return true;
     }
     buf_clear(text);
     answer_text(op, op->linked != 0 || (i > 0 && r->b.operations[i - 1].linked != 0), reply, text);
+    if (more.earlier != NULL)
+        buf_printf(text, " (first answer repeated; executed %s)", quota_view_time(more.earlier->at_ms, moment));
     if (buf_status(text) != STATUS_OK) return false;
     printf("line %llu  %s %s  %s  %s%s%s\n", (unsigned long long)r->b.lines[i], quota_view_kind(op->kind),
            cli_subject_text(&op->subject, subject), xinyi_operation_format(&op->id, hex),
@@ -97,7 +110,8 @@ static bool print_part(batch_run *r, size_t at, size_t n) {
     bool ok = true;
     for (size_t k = 0; k < n && ok; k++) {
         count(r, &r->replies[k]);
-        ok = print_line(r, at + k, &r->replies[k], &text);
+        r->repeated += is_repeated(r, k);
+        ok = print_line(r, at + k, k, &text);
     }
     buf_deinit(&text);
     return ok;
@@ -105,11 +119,24 @@ static bool print_part(batch_run *r, size_t at, size_t n) {
 
 /* ------------------------------------------------------------------ sending */
 
+static void forget_earlier(batch_run *r, size_t n) {
+    for (size_t k = 0; k < n; k++) r->earlier[k].status = STATUS_UNKNOWN_OPERATION;
+}
+
+/* What has been executed already, so that an answer given again is not taken for news. */
+static int look_back(batch_run *r, size_t at, size_t n) {
+    if (r->earlier == NULL) return 0;
+    for (size_t k = 0; k < n; k++) r->ids[k] = r->b.operations[at + k].id;
+    forget_earlier(r, n);
+    return xinyi_outcome(r->c->x, r->ids, n, r->earlier);
+}
+
 /* Everything from `at` on was not sent. */
 static bool print_rest(batch_run *r, size_t at, int code) {
     for (; at < r->b.count; at += PART) {
         size_t n = r->b.count - at < PART ? r->b.count - at : PART;
         memset(r->replies, 0, n * sizeof *r->replies);
+        if (r->earlier != NULL) forget_earlier(r, n);
         for (size_t k = 0; k < n; k++) r->replies[k].status = (uint16_t)code;
         if (!print_part(r, at, n)) return false;
     }
@@ -120,7 +147,12 @@ static int send_all(batch_run *r, size_t most) {
     size_t at = 0;
     while (at < r->b.count) {
         size_t n = quota_batch_part(&r->b, at, PART, most);
-        int result = xinyi_operate(r->c->x, r->b.operations + at, n, r->replies);
+        int result = look_back(r, at, n);
+        if (result != 0) { /* nothing of this part was sent */
+            int code = cli_failed(r->c, result);
+            return print_rest(r, at, STATUS_CLOSED) ? code : cli_no_memory(r->c);
+        }
+        result = xinyi_operate(r->c->x, r->b.operations + at, n, r->replies);
         if (r->bar_shown) progress_clear(&r->bar);
         if (!print_part(r, at, n)) return cli_no_memory(r->c);
         at += n;
@@ -154,6 +186,8 @@ static void summary(const batch_run *r, const char *path, const char *name) {
         if (r->again > 0) printf(", %zu not executed", r->again);
         if (r->unknown > 0) printf(", of %zu the outcome is not known", r->unknown);
         if (r->not_sent > 0) printf(", %zu not sent", r->not_sent);
+        if (r->repeated > 0)
+            printf("; %zu %s executed before: the first answer again", r->repeated, r->repeated == 1 ? "was" : "were");
         putchar('\n');
     }
     if (r->again + r->unknown + r->not_sent == 0) return;
@@ -180,8 +214,14 @@ static int run(batch_run *r, const char *path, const char *name) {
         }
     size_t most = xinyi_max_entries(c->x);
     if ((code = check_parts(r, most)) != 0) return code;
-    r->replies = calloc(most > PART ? most : PART, sizeof *r->replies);
+    size_t room = most > PART ? most : PART;
+    r->replies = calloc(room, sizeof *r->replies);
     if (r->replies == NULL) return cli_no_memory(c);
+    if (r->b.may_repeat) {
+        r->earlier = calloc(room, sizeof *r->earlier);
+        r->ids = calloc(room, sizeof *r->ids);
+        if (r->earlier == NULL || r->ids == NULL) return cli_no_memory(c);
+    }
     r->bar_shown = isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO);
     progress_init(&r->bar, "batch", r->b.count);
     code = send_all(r, most);
@@ -212,6 +252,8 @@ int cmd_quota_batch(cli *c, int argc, char **argv) {
     else if (code == 0)
         code = run(&r, path, name);
     free(r.replies);
+    free(r.earlier);
+    free(r.ids);
     quota_batch_deinit(&r.b);
     return code;
 }

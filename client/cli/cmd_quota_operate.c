@@ -355,13 +355,15 @@ static int refused(cli *c, const xinyi_operation *op, const xinyi_operation_repl
 }
 
 static void next_commands(const cli *c, const xinyi_operation *op) {
-    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT];
+    char subject[SUBJECT_TEXT], hex[XINYI_OPERATION_TEXT], program[32] = "";
     cli_subject_text(&op->subject, subject);
     xinyi_operation_format(&op->id, hex);
+    if (op->program != XINYI_PROGRAM_POWER)
+        snprintf(program, sizeof program, " --program %s", programs_name(op->program));
     printf("\nnext, before it expires:\n"
-           "  xinyi --server %s quota commit %s --reservation %s\n"
-           "  xinyi --server %s quota release %s --reservation %s\n",
-           c->server, subject, hex, c->server, subject, hex);
+           "  xinyi --server %s quota commit %s%s --reservation %s\n"
+           "  xinyi --server %s quota release %s%s --reservation %s\n",
+           c->server, subject, program, hex, c->server, subject, program, hex);
 }
 
 /* What a commit left of its reservation. */
@@ -395,6 +397,12 @@ static int send_operation(cli *c, const xinyi_operation *op, const xinyi_outcome
     return CLI_EXIT_DONE;
 }
 
+/* The program of a reservation is known with it: whoever does not name one means that. */
+static void find_program(const cli *c, xinyi_operation *op) {
+    xinyi_outcome_reply reservation;
+    if (reservation_of(c, op, &reservation)) op->program = reservation.request.program;
+}
+
 /* Whether the operation has been executed before; only one that is named by its id can have been. */
 static int look_back(cli *c, const arguments *a, const xinyi_operation *op, xinyi_outcome_reply *earlier) {
     *earlier = (xinyi_outcome_reply){.status = STATUS_UNKNOWN_OPERATION};
@@ -422,6 +430,7 @@ int cmd_quota_operate(cli *c, unsigned kind, int argc, char **argv) {
     if ((code = programs_find(c, a.program, &program)) != 0 || (code = cli_connect(c)) != 0) return code;
     op.program = (uint8_t)program;
     if (!has_subject && (code = find_subject(c, &op)) != 0) return code;
+    if (has_subject && a.program == NULL && (kind == XINYI_COMMIT || kind == XINYI_RELEASE)) find_program(c, &op);
     if (op.program != XINYI_PROGRAM_POWER && (code = programs_learn(c)) != 0) return code; /* its name */
     if ((code = look_back(c, &a, &op, &earlier)) != 0) return code;
     if (kind == XINYI_ENERGY && (code = fill_energy(c, &a, &earlier, &op)) != 0) return code;

@@ -218,6 +218,7 @@ static bool parse_row(reading *r, const row *w, uint64_t line, xinyi_operation *
     if (!programs_look(r->c, name, &program, r->why, sizeof r->why)) return false;
     op->program = (uint8_t)program;
     if (!parse_linked(r, w, &op->linked) || !parse_by_kind(r, w, op)) return false;
+    r->b->may_repeat |= r->name != NULL || has(w, FIELD_OPERATION);
     if (has(w, FIELD_OPERATION)) return parse_id(r, w, FIELD_OPERATION, &op->id);
     op->id = r->name != NULL ? id_of_line(r->name, line) : xinyi_operation_new();
     r->b->named &= r->name != NULL;

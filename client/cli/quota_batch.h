@@ -40,8 +40,9 @@ typedef struct quota_batch {
     uint64_t *lines;             /* where each stands, from 1 */
     size_t count, capacity;
     size_t mistakes;
-    bool named; /* every operation has an id that the next run would give it, too */
-} quota_batch;  /* start with {0} */
+    bool named;      /* every operation has an id that the next run would give it, too */
+    bool may_repeat; /* one at least has an id that an earlier run may have given it */
+} quota_batch;       /* start with {0} */
 
 /* Reads `fd`; `path` is for messages. `name`: operations without an id get one made of the name and their line, so that
  * the same file under the same name is the same operations; NULL: random ones. 0; CLI_EXIT_USAGE after messages with
