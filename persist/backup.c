@@ -139,8 +139,10 @@ static status prove_log(journal *j, char *problem, size_t room) {
 
 static status link_files(journal *j, const char *to, char *problem, size_t room) {
     uint64_t need = LINK_ROOM + directory_file_bytes(j->db_path, ".log");
-    if (directory_free_bytes(j->directory) < need) {
-        problem_set(problem, room, "linking files needs %" PRIu64 " MiB of free disk in %s", need >> 20, j->directory);
+    uint64_t left = directory_free_bytes(j->directory);
+    if (left < need) {
+        problem_set(problem, room, "linking files needs %" PRIu64 " MiB of free disk in %s, there are %" PRIu64,
+                    (need + (1 << 20) - 1) >> 20, j->directory, left >> 20);
         return STATUS_NO_SPACE;
     }
     char *error = NULL;

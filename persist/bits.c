@@ -19,8 +19,8 @@
 #define HEADER 7 /* u32 masked CRC-32C of what follows the length, u16 length, u8 type */
 #define TYPE_MAX 4
 #define TRAILER 5
-#define SEARCH_MOST ((size_t)64 << 10) /* the search of a block takes the square of its size: here two seconds */
-#define POLYNOMIAL 0x82f63b78u         /* CRC-32C, reflected */
+#define SEARCH_MOST ((size_t)192 << 10) /* takes the square of a block's size: here some twenty seconds */
+#define POLYNOMIAL 0x82f63b78u          /* CRC-32C, reflected */
 
 static uint32_t crc_table[256];
 

@@ -32,7 +32,7 @@ status bits_read_records(const char *path, bits_visit visit, void *context, char
 void bits_append_record(buf *file, const uint8_t *record, size_t size);
 
 /* A block of a sorted file: `size` bytes, behind them one of its type and four of the checksum. *bit_at: the byte that
- * was changed. NOT_FOUND: more than one bit is wrong, or the block is over 64 KiB. */
+ * was changed. NOT_FOUND: more than one bit is wrong, or the block is over 192 KiB. */
 status bits_fix_block(const char *path, uint64_t offset, size_t size, uint64_t *bit_at, char *problem,
                       size_t room) MUST_CHECK;
 

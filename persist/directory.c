@@ -80,6 +80,10 @@ static status open_stamp(int at, const char *path, bool may_create, int *fd, cha
     *fd = openat(at, STAMP_FILE, O_RDWR | O_CLOEXEC);
     if (*fd >= 0) return STATUS_OK;
     if (errno != ENOENT) return failed("cannot open " STAMP_FILE " in", path, problem, room);
+    if (faccessat(at, "db/CURRENT", F_OK, 0) == 0 && faccessat(at, "LAST", F_OK, 0) == 0) {
+        problem_set(problem, room, "%s has lost its " STAMP_FILE, path);
+        return STATUS_CORRUPT;
+    }
     char other[256];
     if (stranger(at, other, sizeof other)) {
         problem_set(problem, room, "%s is not empty and no journal of ours (it holds %s): name another directory", path,
@@ -118,7 +122,7 @@ static status read_stamp(int at, int fd, const char *path, bool *fresh, char *pr
         problem_set(problem, room, "%s was written by another version of this program", path);
         return STATUS_UNSUPPORTED_VERSION;
     }
-    problem_set(problem, room, "%s/" STAMP_FILE " is damaged: restore it from a backup", path);
+    problem_set(problem, room, "%s/" STAMP_FILE " is damaged", path);
     return STATUS_CORRUPT;
 }
 
@@ -164,8 +168,7 @@ status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, 
     }
     if (s == STATUS_OK) s = read_stamp(at, *fd, path, fresh, problem, room);
     if (s == STATUS_OK && !*fresh && faccessat(at, "db/CURRENT", R_OK, 0) != 0) {
-        problem_set(problem, room, "%s has lost its database (db/CURRENT: %s): restore it from a backup", path,
-                    strerror(errno));
+        problem_set(problem, room, "%s has lost its database (db/CURRENT: %s)", path, strerror(errno));
         s = STATUS_CORRUPT;
     }
     if (s == STATUS_OK) s = make_sub(at, "db", problem, room);

@@ -84,7 +84,7 @@ static status raise_version(journal *j, uint64_t from, char *problem, size_t roo
 }
 
 static status read_meta(journal *j, const char *cluster, char *problem, size_t room) {
-    uint64_t version = 0, mark = 0;
+    uint64_t version = 0, mark = 0, history = 0;
     uint8_t name[META_MAX];
     size_t length = 0;
     status s = meta_get_number(&j->rocks, META_FORMAT, &version, problem, room);
@@ -98,6 +98,8 @@ static status read_meta(journal *j, const char *cluster, char *problem, size_t r
     if (s == STATUS_OK) s = meta_get_number(&j->rocks, META_SEED, &j->seed, problem, room);
     if (s == STATUS_OK) s = meta_get_number(&j->rocks, META_MARK, &mark, problem, room);
     if (s != STATUS_OK) return missing_is_damage(s);
+    s = meta_get_number(&j->rocks, META_HISTORY, &history, problem, room);
+    if (s != STATUS_OK && s != STATUS_NOT_FOUND) return s;
     if (length < 1 || length > LIMIT_NAME_MAX) {
         problem_set(problem, room, "meta \"" META_CLUSTER "\" has an impossible length");
         return STATUS_CORRUPT;
@@ -105,6 +107,7 @@ static status read_meta(journal *j, const char *cluster, char *problem, size_t r
     memcpy(j->cluster, name, length);
     j->cluster[length] = '\0';
     atomic_store(&j->mark, mark);
+    atomic_store(&j->history_from, history);
     if (cluster == NULL || strcmp(cluster, j->cluster) == 0) return STATUS_OK;
     problem_set(problem, room, "%s belongs to cluster \"%s\", not \"%s\"", j->directory, j->cluster, cluster);
     return STATUS_WRONG_CLUSTER;

@@ -198,7 +198,8 @@ static void print_help(void) {
            "  xinyid --restore /backup/xinyi --data /var/lib/xinyi.new\n"
            "  xinyid --verify --data /var/lib/xinyi.new --json\n\n"
            "It logs to stderr, one line an event; \"ready\" is logged once it answers. SIGTERM drains and exits 0.\n"
-           "exit status: 0 stopped as asked or done, 1 could not start or go on, or data are damaged, 2 wrong usage\n");
+           "exit status: 0 stopped as asked or done, 1 could not start or go on, or data are damaged, 2 wrong usage,\n"
+           "             3 --repair without --yes found something wrong\n");
 }
 
 /* In YAML's single quotes everything but the quote stands for itself. */

@@ -14,7 +14,7 @@ status offline_open(const char *directory, offline_data *out, char *problem, siz
         .directory = directory, .fold_bytes = UINT64_MAX, .fold_interval_ms = NEVER_MS, .min_free_bytes = UINT64_MAX};
     *out = (offline_data){0};
     status s = journal_open(&options, &out->journal, problem, room);
-    if (s == STATUS_NOT_FOUND) snprintf(problem, room, "there is no data directory %s", directory);
+    if (s == STATUS_NOT_FOUND) snprintf(problem, room, "%s is no data directory", directory);
     if (s == STATUS_LOCKED)
         snprintf(problem, room, "another process is using %s, a server perhaps: `xinyi verify` asks a running one",
                  directory);

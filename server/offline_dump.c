@@ -262,9 +262,13 @@ static int tell(const dumping *d, const config *c) {
             json_object_set_new(lines, change_table_name(table), json_integer((json_int_t)end.lines[table]));
         return offline_print(json_pack("{s:s, s:s, s:o}", "data", c->data, "file", d->file, "lines", lines));
     }
-    printf("%s holds all of %s:", d->file, c->data);
-    for (unsigned table = 1; table < CHANGE_TABLE_END; table++)
-        if (end.lines[table] > 0) printf(" %" PRIu64 " %s", end.lines[table], change_table_name(table));
+    const char *before = " lines: ";
+    printf("%s holds all of %s;", d->file, c->data);
+    for (unsigned table = 1; table < CHANGE_TABLE_END; table++) {
+        if (end.lines[table] == 0) continue;
+        printf("%s%s %" PRIu64, before, change_table_name(table), end.lines[table]);
+        before = ", ";
+    }
     puts("");
     return 0;
 }

@@ -235,7 +235,8 @@ int offline_verify(const config *c) {
     else if (!v.json && well)
         printf("%s is well; last sequence %" PRIu64 "\n", c->data, sequence);
     else if (!v.json)
-        code = offline_fail("%s: %" PRIu64 " problem%s", c->data, v.problem_count, v.problem_count == 1 ? "" : "s");
+        code = offline_fail("%s: %" PRIu64 " problem%s; what can be done about it: xinyid --repair --data %s", c->data,
+                            v.problem_count, v.problem_count == 1 ? "" : "s", c->data);
     json_decref(v.checks);
     json_decref(v.problems);
     return code;

@@ -37,6 +37,14 @@ static void progress(void *context, uint64_t records, bool log) {
               (unsigned long long)records, took > 0 ? (double)records * 1e9 / (double)took : 0.0);
 }
 
+/* Damaged data are not the end: often nothing is lost, and no backup need be restored. */
+static void cannot(const char *event, const char *directory, status why, const char *problem) {
+    log_event(LOG_ERROR, event, "directory=\"%s\" reason=\"%s\"", directory,
+              problem[0] != '\0' ? problem : status_text(why));
+    if (why == STATUS_CORRUPT)
+        log_event(LOG_ERROR, "data_damaged", "remedy=\"xinyid --repair --data %s tells what can be done\"", directory);
+}
+
 status startup_load(server *s) {
     const config *c = &s->config;
     char problem[512] = "";
@@ -47,8 +55,7 @@ status startup_load(server *s) {
                                .min_free_bytes = c->min_free_bytes == 0 ? UINT64_MAX : (uint64_t)c->min_free_bytes};
     status result = journal_open(&options, &s->journal, problem, sizeof problem);
     if (result != STATUS_OK) {
-        log_event(LOG_ERROR, "cannot_open_data", "directory=\"%s\" reason=\"%s\"", c->data,
-                  problem[0] != '\0' ? problem : status_text(result));
+        cannot("cannot_open_data", c->data, result, problem);
         return result;
     }
     engine_options space = {.max_subjects = (uint32_t)c->max_subjects,
@@ -75,8 +82,7 @@ status startup_load(server *s) {
     if (result == STATUS_OK && asked_to_stop()) result = STATUS_UNAVAILABLE;
     if (result == STATUS_UNAVAILABLE) return result;
     if (result != STATUS_OK) {
-        log_event(LOG_ERROR, "cannot_load_data", "directory=\"%s\" reason=\"%s\"", c->data,
-                  problem[0] != '\0' ? problem : status_text(result));
+        cannot("cannot_load_data", c->data, result, problem);
         return result;
     }
     engine_stats stats;

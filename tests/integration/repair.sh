@@ -19,7 +19,9 @@ sums() { (cd "$work/data" && find . -type f ! -name LOCK -exec sha256sum {} + | 
 damaged() {
   local name=$1 pattern=$2 before out code
   before=$(sums)
-  expect_exit "$name: the server does not start" 1 timeout 30 "$XINYID" --data "$work/data" --policy policy --listen 127.0.0.1:0
+  out=$(timeout 30 "$XINYID" --data "$work/data" --policy policy --listen 127.0.0.1:0 2>&1)
+  equal "$name: the server does not start" $? 1
+  contains "$name: and says what helps" "$out" "remedy=\"xinyid --repair --data $work/data tells what can be done\""
   out=$(repair); code=$?
   equal "$name: --repair found damage" "$code" 3
   contains "$name: and names it" "$out" "$pattern"
