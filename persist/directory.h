@@ -16,8 +16,8 @@
 
 /* Locks the directory; makes it first if it is missing or empty and may_create. *fd holds the lock until it is closed.
  * *fresh: there is no complete database in it yet, make one and call directory_complete. NOT_FOUND (nothing there and
- * not may_create), LOCKED, WRONG_CLUSTER (files of somebody else), UNSUPPORTED_VERSION, CORRUPT (JOURNAL is damaged or gone, or
- * the database gone), IO_ERROR, NO_SPACE. */
+ * not may_create), LOCKED, WRONG_CLUSTER (files of somebody else), UNSUPPORTED_VERSION, CORRUPT (JOURNAL is damaged or
+ * gone, or the database gone), IO_ERROR, NO_SPACE. */
 status directory_claim(const char *path, bool may_create, int *fd, bool *fresh, char *problem, size_t room) MUST_CHECK;
 /* From now on a missing database is damage, not a directory that is still being made. */
 status directory_complete(int fd, char *problem, size_t room) MUST_CHECK;
