@@ -245,7 +245,7 @@ units: $(UNITS) $(TOOLS) $(B)/sim/ledger_sim
 # Those with more than one thread: what the thread sanitizer has something to say about.
 .PHONY: units-threaded
 units-threaded: $(filter %/rcu_test %/tally_test %/store_threads_test %/dossier_threads_test %/snapshot_threads_test %/impact_test %/impact_trouble_test $(B)/tests/client/% $(B)/tests/persist/% $(B)/tests/server/%, \
-                $(UNITS)) $(TOOLS)
+                $(filter-out %/format_test %/repair_test %/verify_test %/journal_damage_test %/journal_random_damage_test, $(UNITS))) $(TOOLS)
 unit: deps
 	@tests/run.sh unit
 
