@@ -61,25 +61,50 @@ static json_t *balances(uint32_t version, int64_t reserved_fen, int64_t committe
                      "committed_fen", (json_int_t)committed_fen);
 }
 
+#define HOUR_MS INT64_C(3600000)
+
+/* As quota show has it: null without end. An amendment says what it changed, a pledge from when it counts. */
+static void put_validity(json_t **event, const operation *op, int64_t at_ms) {
+    bool pledge = op->kind == OPERATION_PLEDGE;
+    if (op->from_hour != 0 || pledge)
+        document_set(event, "from_ms",
+                     json_integer(op->from_hour != 0 ? op->from_hour * HOUR_MS : at_ms - at_ms % HOUR_MS));
+    if (op->to_hour == UINT32_MAX)
+        document_set(event, "to_ms", json_null());
+    else if (op->to_hour != 0)
+        document_set(event, "to_ms", json_integer(op->to_hour * HOUR_MS));
+}
+
+static void put_energy(json_t **event, const operation *op) {
+    document_set(event, "energy_12m_mwh", json_integer(op->amount_fen));
+    document_set(event, "wholesale_2m_mwh", json_integer(op->energy.wholesale_2m_mwh));
+    document_set(event, "retail_2m_mwh", json_integer(op->energy.retail_2m_mwh));
+    document_set(event, "forecast_12m_gwh", json_integer(op->forecast_gwh));
+}
+
 /* What the request says besides its amount. */
-static void put_request(json_t **event, const operation *op) {
+static void put_request(json_t **event, const operation *op, int64_t at_ms) {
     switch ((operation_kind)op->kind) {
     case OPERATION_COMMIT:
     case OPERATION_RELEASE: document_set(event, "reservation", id_text(&op->target)); break;
     case OPERATION_PLEDGE:
         document_set(event, "instrument_kind", json_string(instrument_name(op->instrument_kind)));
         document_set(event, "instrument", instrument_number(op->instrument));
+        put_validity(event, op, at_ms);
         break;
-    case OPERATION_WITHDRAW:
-    case OPERATION_AMEND: document_set(event, "instrument", instrument_number(op->instrument)); break;
+    case OPERATION_WITHDRAW: document_set(event, "instrument", instrument_number(op->instrument)); break;
+    case OPERATION_AMEND:
+        document_set(event, "instrument", instrument_number(op->instrument));
+        put_validity(event, op, at_ms);
+        break;
     case OPERATION_FREEZE:
         document_set(event, "reference", document_text((const char *)op->reference, sizeof op->reference));
         break;
     case OPERATION_RESERVE:
     case OPERATION_SETTLE:
-    case OPERATION_ENERGY:
     case OPERATION_UNFREEZE:
     case OPERATION_KIND_END: break;
+    case OPERATION_ENERGY: put_energy(event, op); break;
     }
 }
 
@@ -93,7 +118,7 @@ static json_t *event_document(const account_event *v) {
     if (v->expiry)
         document_set(&event, "reservation", id_text(&e->request.id));
     else
-        put_request(&event, &e->request);
+        put_request(&event, &e->request, v->at_ms);
     document_set(&event, "amount_fen", json_integer(v->amount_fen));
     document_set(&event, "reserved_before_fen", json_integer(v->reserved_before_fen));
     document_set(&event, "committed_before_fen", json_integer(v->committed_before_fen));

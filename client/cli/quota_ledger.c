@@ -8,6 +8,7 @@
 #include "client/cli/programs.h"
 #include "client/cli/quota_view.h"
 #include "client/cli/sheet.h"
+#include "client/cli/when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -109,6 +110,37 @@ static void edge_line(sheet *t, int64_t version, const char *what, balance b) {
     money_cell(t, b.reserved + b.committed);
 }
 
+#define HOUR_MS INT64_C(3600000)
+
+/* ", from 2027-01-01 through 2027-12-31": what a pledge or an amendment says that is not said by its time. */
+static void describe_validity(const json_t *event, char *text, size_t room) {
+    const json_t *from = json_object_get(event, "from_ms"), *to = json_object_get(event, "to_ms");
+    bool amend = strcmp(ask_text(event, "kind"), "amend") == 0;
+    char hour[WHEN_TEXT];
+    size_t n = 0;
+    text[0] = '\0';
+    if (from != NULL && (amend || json_integer_value(from) > ask_number(event, "at_ms")))
+        n += (size_t)snprintf(text, room, ", from %s",
+                              when_format_hour((uint32_t)(json_integer_value(from) / HOUR_MS), false, hour));
+    if (json_is_integer(to)) {
+        when_format_hour((uint32_t)(json_integer_value(to) / HOUR_MS), true, hour);
+        n += (size_t)snprintf(text + n, room - n, "%s %s %s", n == 0 ? "," : "",
+                              strchr(hour, 'T') != NULL ? "until" : "through", hour);
+    } else if (to != NULL && amend) {
+        n += (size_t)snprintf(text + n, room - n, ", no end");
+    }
+}
+
+static void describe_energy(const json_t *event, char *text, size_t room) {
+    char year[MONEY_TEXT], wholesale[MONEY_TEXT], retail[MONEY_TEXT];
+    int64_t forecast = ask_number(event, "forecast_12m_gwh");
+    money_format_count(ask_number(event, "energy_12m_mwh"), year);
+    money_format_count(ask_number(event, "wholesale_2m_mwh"), wholesale);
+    money_format_count(ask_number(event, "retail_2m_mwh"), retail);
+    int n = snprintf(text, room, "energy %s / %s / %s MWh", year, wholesale, retail);
+    if (forecast != 0) snprintf(text + n, room - (size_t)n, ", forecast %" PRId64 " GWh", forecast);
+}
+
 /* "commit of …a4c39e77": the end of an id tells reservations apart, their beginning is the time. */
 static void describe(const json_t *event, char *text, size_t room) {
     const char *kind = ask_text(event, "kind"), *reservation = ask_text(event, "reservation"),
@@ -116,22 +148,26 @@ static void describe(const json_t *event, char *text, size_t room) {
                *instrument_kind = ask_text(event, "instrument_kind");
     const json_t *instrument = json_object_get(event, "instrument");
     size_t n = strlen(reservation), m = strlen(operation);
+    char validity[64];
+    describe_validity(event, validity, sizeof validity);
     if (n >= 8)
         snprintf(text, room, "%s of …%s", kind, reservation + n - 8);
     else if (strcmp(kind, "reserve") == 0 && m >= 8)
         snprintf(text, room, "%s …%s", kind, operation + m - 8);
     else if (json_is_string(instrument))
-        snprintf(text, room, "%s %s%s%s", kind, instrument_kind, instrument_kind[0] != '\0' ? " " : "",
-                 json_string_value(instrument));
+        snprintf(text, room, "%s %s%s%s%s", kind, instrument_kind, instrument_kind[0] != '\0' ? " " : "",
+                 json_string_value(instrument), validity);
     else if (instrument != NULL)
-        snprintf(text, room, "%s %s%s%lld", kind, instrument_kind, instrument_kind[0] != '\0' ? " " : "",
-                 (long long)json_integer_value(instrument));
+        snprintf(text, room, "%s %s%s%lld%s", kind, instrument_kind, instrument_kind[0] != '\0' ? " " : "",
+                 (long long)json_integer_value(instrument), validity);
+    else if (json_object_get(event, "energy_12m_mwh") != NULL)
+        describe_energy(event, text, room);
     else
         snprintf(text, room, "%s%s%s", kind, reference[0] != '\0' ? ", " : "", reference);
 }
 
 static void event_line(sheet *t, const json_t *event) {
-    char number[24], moment[QUOTA_VIEW_TIME], what[96];
+    char number[24], moment[QUOTA_VIEW_TIME], what[160];
     balance was = before_of(event), is = balance_of(event);
     snprintf(number, sizeof number, "%" PRId64, ask_number(event, "version"));
     describe(event, what, sizeof what);

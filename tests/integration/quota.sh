@@ -120,7 +120,20 @@ contains "opens with nothing" "$out" '^ +0 +opening +¥0\.00 +¥0\.00 +¥0\.00$'
 contains "has the expiry" "$out" 'expiry of …0000001e +¥30,000\.00 +-¥30,000\.00 +¥300,000\.00$'
 contains "the commit in part" "$out" 'commit of …00000014 +¥500,000\.00 +-¥1,700,000\.00 +\+¥500,000\.00 '
 contains "closes adding up" "$out" 'closing, adds up +¥0\.00 +¥300,000\.00 +¥300,000\.00$'
+check "a bond is prolonged" q amend $who --instrument 2 --to 2099-12-31T18
+check "and energy changes" q energy $who --energy-12m 1,200 --retail-2m 30
+check "back" q energy $who --energy-12m 0 --retail-2m 0
+check "and without end" q amend $who --instrument 2 --to none
+out=$(q history $who)
+contains "a pledge with its end" "$out" 'pledge bond 2, through 2099-06-30 '
+contains "an amendment says what it changed" "$out" 'amend 2, until 2099-12-31T18 '
+contains "the other one as well" "$out" 'amend 2, no end '
+contains "energy with its numbers" "$out" 'energy 1,200 / 0 / 30 MWh '
 h=$(q history $who --json)
+equal "in JSON" "$(field "$h" '[.events[] | select(.kind == "energy")][0] | "\(.energy_12m_mwh) \(.wholesale_2m_mwh) \(.retail_2m_mwh) \(.forecast_12m_gwh)"')" "1200 0 30 0"
+equal "moments as quota show has them" "$(field "$h" '[.events[] | select(.kind == "amend")][-2:] | "\(.[0].to_ms) \(.[1] | has("to_ms")) \(.[1].to_ms) \(.[1] | has("from_ms"))"')" \
+  "$(( $(date -d '2099-12-31T18:00+08:00' +%s) * 1000 )) true null false"
+equal "a pledge counts from its hour" "$(field "$h" '.events[0] | .from_ms == .at_ms - .at_ms % 3600000')" true
 equal "versions without gaps" "$(field "$h" '[.events[].version] == [range(1; .account.version + 1)]')" true
 equal "sums of changes are the balances" "$(field "$h" '"\([.events[] | .reserved_fen - .reserved_before_fen] | add) \([.events[] | .committed_fen - .committed_before_fen] | add) \(.adds_up)"')" \
   "$(show '"\(.reserved_fen) \(.committed_fen) true"')"
