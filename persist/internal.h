@@ -81,6 +81,7 @@ struct journal {
     _Atomic uint64_t commit_ns_max;
     _Atomic uint64_t history_first; /* oldest group whose history is kept; 0 none */
     _Atomic uint64_t history_from;  /* META_HISTORY; 0: nothing was ever cut off */
+    int64_t history_ms;             /* of the last group of history: these do not fall, even if the clock is set back */
 };
 
 /* ---- meta (meta.c) */
@@ -99,7 +100,7 @@ void meta_put_number(rocks *r, rocksdb_writebatch_t *batch, const char *name, ui
 #define META_SEED "seed"       /* number */
 #define META_CREATED "created" /* number: Unix ms */
 #define META_MARK "mark"       /* number: everything up to this group is in the tables */
-#define META_HISTORY "history" /* number: the history of groups before this one is cut off, gone or not; may be missing */
+#define META_HISTORY "history" /* number: older groups' history is cut off, gone or not; may be missing */
 #define META_HEALED "healed"   /* number: Unix ms of the last healing; its write proves that writes work */
 #define META_BACKUP "backup"   /* number: Unix ms of the last backup's beginning; likewise */
 

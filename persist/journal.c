@@ -134,6 +134,11 @@ static status find_last(journal *j, char *problem, size_t room) {
     }
     rocks_cursor_close(&c);
     atomic_store(&j->sequence, last);
+    if (s == STATUS_OK && atomic_load(&j->history_from) > last + 1) { /* what is committed next would not count */
+        problem_set(problem, room, "meta \"" META_HISTORY "\" is %" PRIu64 ", the log ends with group %" PRIu64,
+                    atomic_load(&j->history_from), last);
+        s = STATUS_CORRUPT;
+    }
     return s;
 }
 
@@ -337,6 +342,7 @@ static status commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t 
     beside.history = true;
     beside.changes = history;
     beside.length = history_length;
+    if (history_length > 0 && beside.time_ms < j->history_ms) beside.time_ms = j->history_ms;
     char problem[PROBLEM_ROOM] = "fault ordered by a test";
     if (!enough_space(j, length + history_length)) {
         say_no_space(j, problem, sizeof problem);
@@ -347,6 +353,7 @@ static status commit(journal *j, int64_t now_ms, const uint8_t *changes, size_t 
     uint64_t end = clock_mono_ns();
     if (end - begin > atomic_load(&j->commit_ns_max)) atomic_store(&j->commit_ns_max, end - begin);
     note_durable(j, &group, &beside, end);
+    if (history_length > 0) j->history_ms = beside.time_ms;
     if (!j->unsynced) last_note_group(&j->last, group.sequence, group.time_ms, j->seed);
     *sequence = group.sequence;
     return STATUS_OK;

@@ -170,6 +170,7 @@ static status load_events(void *context, const format_group *group) {
         return STATUS_CORRUPT;
     }
     if (atomic_load(&j->history_first) == 0) atomic_store(&j->history_first, group->sequence);
+    if (group->time_ms > j->history_ms) j->history_ms = group->time_ms;
     status s = l->visit(l->context, &record);
     if (s != STATUS_OK) fail_record(l, s, CHANGE_HISTORY, key, sizeof key, status_text(s));
     count(l, 1);
@@ -178,7 +179,8 @@ static status load_events(void *context, const format_group *group) {
 
 static void load_history(loader *l) {
     char text[PROBLEM_ROOM] = "";
-    status s = walk_history(&l->j->rocks, load_events, l, text, sizeof text);
+    journal *j = l->j;
+    status s = walk_history(&j->rocks, atomic_load(&j->history_from), load_events, l, text, sizeof text);
     if (s != STATUS_OK) fail(l, s, text);
 }
 

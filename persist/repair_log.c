@@ -72,6 +72,13 @@ static status restore_meta(repair *r, rocks *db, rocksdb_writebatch_t *batch) {
                     "meta \"" META_MARK "\" is damaged: all that the log has, from group %" PRIu64 " on, is read again",
                     mark + 1);
     }
+    uint64_t history;
+    status s = meta_get_number(db, META_HISTORY, &history, NULL, 0);
+    if (s == STATUS_CORRUPT) {
+        rocksdb_writebatch_delete_cf(batch, db->families[ROCKS_META], META_HISTORY, sizeof META_HISTORY - 1);
+        repair_tell(r, REPAIR_HARMLESS,
+                    "meta \"" META_HISTORY "\" is damaged: all of the history that is left counts again");
+    }
     return STATUS_OK;
 }
 
@@ -166,6 +173,20 @@ static status lower_last(repair *r) {
     return remove(path) == 0 || access(path, F_OK) != 0 ? STATUS_OK : STATUS_IO_ERROR;
 }
 
+/* What is committed next must count. */
+static status lower_history(repair *r, rocks *db) {
+    uint64_t first = 0;
+    status s = meta_get_number(db, META_HISTORY, &first, r->problem, r->room);
+    if (s == STATUS_NOT_FOUND || (s == STATUS_OK && first <= r->last + 1)) return STATUS_OK;
+    if (s != STATUS_OK) return s;
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    meta_put_number(db, batch, META_HISTORY, r->last + 1);
+    s = rocks_write(db, batch, true, r->problem, r->room);
+    rocksdb_writebatch_destroy(batch);
+    repair_tell(r, REPAIR_HARMLESS, "history: it began behind group %" PRIu64 ", the last of the log", r->last);
+    return s;
+}
+
 status repair_log(repair *r, rocks *db) {
     char text[PROBLEM_ROOM] = "", when[CLOCK_TIME_TEXT] = "";
     uint64_t mark = 0, last = 0, seen;
@@ -188,6 +209,7 @@ status repair_log(repair *r, rocks *db) {
                     "; what they changed is in the tables, what the history says of them is lost if it was not stored "
                     "elsewhere yet",
                     r->gap_first, r->gap_last < mark ? r->gap_last : mark);
+    if (lower_history(r, db) != STATUS_OK) return STATUS_CORRUPT;
     seen = r->last;
     bool rest = s == STATUS_CORRUPT || any_from(db, CHANGE_HISTORY, r->last + 1);
     bool missing = r->known.group && r->known.sequence > r->last;

@@ -153,7 +153,7 @@ static bool value_good(unsigned table, const uint8_t *key, size_t key_length, co
 typedef struct reading {
     repair *r;
     unsigned table;
-    uint64_t mark; /* of the log: groups up to here are in the tables */
+    uint64_t mark; /* groups up to here are in the tables (log), or cut off (history): nobody looks at them */
     bad_keys bad;
     uint64_t holes;
     rocksdb_sstfilewriter_t *writer; /* NULL: only look */
@@ -181,8 +181,10 @@ static status take(reading *w, const rocks_cursor *c) {
     const uint8_t *key = rocks_cursor_key(c, &length), *value = rocks_cursor_value(c, &size);
     w->last_length = length < sizeof w->last ? length : sizeof w->last;
     memcpy(w->last, key, w->last_length);
+    uint64_t number = format_group_sequence(key, length);
+    if (w->table == CHANGE_HISTORY && number != 0 && number <= w->mark) return STATUS_OK;
     if (w->table == ROCKS_LOG) {
-        if (w->writer == NULL || format_group_sequence(key, length) <= w->mark) return STATUS_OK;
+        if (w->writer == NULL || number <= w->mark) return STATUS_OK;
     } else if (!value_good(w->table, key, length, value, size))
         return w->writer == NULL ? add_bad(&w->bad, key, length) : STATUS_OK;
     if (w->writer == NULL) return STATUS_OK;
@@ -279,11 +281,12 @@ static status repair_table(repair *r, rocks *db, unsigned table) {
     uint64_t mark = 0;
     if (table == ROCKS_LOG && meta_get_number(db, META_MARK, &mark, r->problem, r->room) != STATUS_OK)
         return STATUS_CORRUPT;
-    reading w = {.r = r, .table = table, .bad = {.table = table}};
+    if (table == CHANGE_HISTORY && meta_get_number(db, META_HISTORY, &mark, NULL, 0) == STATUS_OK && mark > 0) mark--;
+    reading w = {.r = r, .table = table, .mark = mark, .bad = {.table = table}};
     status s;
     do { /* a bit that can be put back is no hole */
         free(w.bad.keys);
-        w = (reading){.r = r, .table = table, .bad = {.table = table}};
+        w = (reading){.r = r, .table = table, .mark = mark, .bad = {.table = table}};
         s = read_table(&w, db, hole);
     } while (s == STATUS_OK && w.holes > 0 && repair_block(r, db, hole) == STATUS_OK);
     if (db->db == NULL) s = STATUS_CORRUPT; /* told in problem */

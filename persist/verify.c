@@ -80,7 +80,8 @@ static bool check_group(walk *w, const uint8_t *key, size_t key_length, const ui
     const char *why = "the key is no group's number";
     char text[160];
     format_group group;
-    if (!history && number != 0 && number <= atomic_load(&w->j->mark)) return true; /* cut off, not gone yet */
+    uint64_t first = history ? atomic_load(&w->j->history_from) : atomic_load(&w->j->mark) + 1;
+    if (number != 0 && number < first) return true; /* cut off, not gone yet */
     status s = number == 0 ? STATUS_CORRUPT : format_group_decode(value, size, history, &group, &why);
     if (s == STATUS_OK && group.sequence != number) {
         why = "it carries another number";
