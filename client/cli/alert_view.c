@@ -133,7 +133,7 @@ void alert_view_json(jout *j, const xinyi_alert *a) {
     jout_int(j, "number", (int64_t)a->number);
     put_moment(j, "at", a->at_ms);
     jout_string(j, "subject", cli_subject_text(&a->subject, subject));
-    jout_int(j, "program", a->program);
+    jout_string(j, "program", programs_name(a->program));
     jout_string(j, "kind", alert_kind_name(a->kind));
     jout_string(j, "title", alert_kind_title(a->kind));
     jout_int(j, "level", a->level);

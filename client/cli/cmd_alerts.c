@@ -49,7 +49,7 @@ static int list(cli *c, int argc, char **argv) {
         return cli_usage(c, "--after is the number of an alert, not '%s'", after_text);
     if ((code = alert_filter_parse(c, kinds, program, &filter)) != 0 ||
         (code = cli_purpose(c, purpose_text, PURPOSE_POWER_TRADING, &asked_for)) != 0 || (code = cli_connect(c)) != 0 ||
-        (!c->json && (code = programs_learn(c)) != 0))
+        (code = programs_learn(c)) != 0)
         return code;
     for (size_t shown = 0;;) {
         xinyi_alert alerts[256];

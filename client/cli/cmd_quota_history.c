@@ -54,6 +54,7 @@ static int print(cli *c, json_t *whole) {
     const char *problem = quota_ledger_check(whole, why, sizeof why);
     if (c->json) {
         json_object_set_new(whole, "adds_up", json_boolean(problem == NULL));
+        json_object_set_new(whole, "program", json_string(programs_name((unsigned)ask_number(whole, "program"))));
         int code = ask_print(c, whole);
         return code != 0 ? code : problem != NULL ? CLI_EXIT_REFUSED : CLI_EXIT_DONE;
     }
@@ -87,6 +88,7 @@ int cmd_quota_history(cli *c, int argc, char **argv) {
     if ((code = cli_subject(c, argv[first], &subject)) != 0 || (code = programs_find(c, program, &a.program)) != 0 ||
         (code = cli_connect(c)) != 0)
         return code;
+    if (a.program != XINYI_PROGRAM_POWER && (code = programs_learn(c)) != 0) return code; /* its name */
     a.subject = cli_subject_text(&subject, text);
     code = collect(c, &a, &whole);
     if (code == 0) code = print(c, whole);

@@ -269,7 +269,7 @@ int command_watch(cli *c, int argc, char **argv) {
         return cli_usage(c, "--count is a whole number from 1 on, not '%s'", count);
     if ((code = alert_filter_parse(c, kinds, program, &w.filter)) != 0 ||
         (code = cli_purpose(c, asked_for, PURPOSE_POWER_TRADING, &w.asked_for)) != 0 || (code = cli_connect(c)) != 0 ||
-        (!c->json && (code = programs_learn(c)) != 0))
+        (code = programs_learn(c)) != 0)
         return code;
     code = once ? show_open(&w) : watch_live(&w);
     free(w.pending);

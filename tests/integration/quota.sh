@@ -197,6 +197,8 @@ check "committed, its program is known" q commit "$(id 50)"
 out=$(q reserve $who --program gas --amount 1 --operation "$(id 51)")
 contains "the next commands name the program" "$out" "quota release $who --program gas --reservation $(id 51)"
 check "the program of a reservation need not be named" q release $who --reservation "$(id 51)"
+equal "its statement names it in JSON" "$(q history $who --program 2 --json | jq -r .program)" gas
+equal "alerts name their program" "$(x alerts --program power --json | jq -r .program | sort -u)" power
 contains "its statement" "$(q history $who --program gas)" 'closing, adds up +¥0\.00 +¥20,000\.00'
 check "energy that asks for more" q energy $who --program gas --energy-12m 1000000
 out=$(q reserve $who --program gas --amount 50万 2>&1); equal "short of the requirement" $? 1
