@@ -5,6 +5,7 @@
 #include <time.h>
 
 #define CST_OFFSET_MS (8 * CLOCK_MS_PER_HOUR)
+#define FORMAT_MOST_MS (INT64_C(1) << 54) /* what lies beyond is shown as this */
 
 int64_t clock_wall_ms(void) {
     struct timespec t;
@@ -90,6 +91,8 @@ bool clock_parse_day(const char *text, size_t length, int32_t *day) {
 
 const char *clock_format_ms(int64_t unix_ms, char buffer[CLOCK_TIME_TEXT]) {
     int y, m, d;
+    if (unix_ms > FORMAT_MOST_MS) unix_ms = FORMAT_MOST_MS;
+    if (unix_ms < -FORMAT_MOST_MS) unix_ms = -FORMAT_MOST_MS;
     int32_t day = clock_day_of_ms(unix_ms);
     clock_date_from_day(day, &y, &m, &d);
     int ms = (int)(unix_ms - clock_ms_of_day(day));

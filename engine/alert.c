@@ -75,8 +75,11 @@ void alert_encode(const alert *a, uint8_t to[ALERT_IMAGE]) {
 static bool is_sound(const alert *a) {
     bool usage = a->kind == ALERT_USAGE, ends = a->kind == ALERT_EXPIRING || a->kind == ALERT_EXPIRED;
     bool due = ends || a->kind == ALERT_TOPUP || a->kind == ALERT_OVERDUE;
-    if (a->number == 0 || alert_kind_name(a->kind) == NULL || !subject_is_valid(&a->subject)) return false;
-    if (a->program < 1 || a->program > PROGRAM_MAX || a->at_ms < 0) return false;
+    if (a->number == 0 || a->number > ALERT_NUMBER_MAX || alert_kind_name(a->kind) == NULL ||
+        !subject_is_valid(&a->subject))
+        return false;
+    if (a->program < 1 || a->program > PROGRAM_MAX) return false;
+    if (a->at_ms < 0 || a->at_ms > LEDGER_TIME_MAX_MS || a->due_ms > LEDGER_TIME_MAX_MS) return false;
     if (usage ? a->level < 1 || a->level > 3 : a->level != 0) return false;
     if (ends != (instrument_name(a->instrument_kind) != NULL) || ends != (a->instrument != 0)) return false;
     if (!ends && a->instrument_kind != 0) return false;
@@ -127,7 +130,9 @@ bool alerts_is_numbers(const change *record) {
 static status apply_numbers(alerts *a, const change *record) {
     if (record->removed || record->value_length != ALERTS_IMAGE || record->value[0] != IMAGE_ALERT)
         return STATUS_CORRUPT;
-    alerts_load_numbers(a, le_get64(record->value + 1), le_get64(record->value + 9));
+    uint64_t newest = le_get64(record->value + 1);
+    if (newest > ALERT_NUMBER_MAX) return STATUS_CORRUPT;
+    alerts_load_numbers(a, newest, le_get64(record->value + 9));
     return STATUS_OK;
 }
 

@@ -10,6 +10,9 @@
 /* ------------------------------------------------------------------ rules */
 
 /* At most so many are raised by one look: usage, frozen, a top-up, and one for each instrument. */
+/* Numbers go up to here: as signed ones they are told in documents. Beyond it nothing is raised. */
+#define ALERT_NUMBER_MAX ((uint64_t)INT64_MAX)
+
 #define ALERT_MOST (LIMIT_INSTRUMENTS + 3)
 
 /* True if nothing of what operations on amounts can bring about is new; the ends of instruments are not looked at. */

@@ -10,6 +10,7 @@
 #define KEY "ledger_clock" /* value: image version, boot id 16, i64 boot clock, i64 ledger's time */
 #define KEY_LENGTH (sizeof KEY - 1)
 #define IMAGE_CLOCK 1
+#define LEDGER_NS_MAX (INT64_MAX / 16 * 15) /* the year 2244: time goes on from it, in 64 bits */
 #define IMAGE_BYTES (1 + CLOCK_MARK_BOOT + 8 + 8)
 static_assert(CLOCK_MARK_BYTES == CHANGE_HEADER + KEY_LENGTH + IMAGE_BYTES, "the header says what a mark costs");
 
@@ -40,7 +41,7 @@ status clock_mark_decode(const change *record, clock_mark *out) {
     memcpy(m.boot_id, record->value + 1, CLOCK_MARK_BOOT);
     m.boot_ns = (int64_t)le_get64(record->value + 1 + CLOCK_MARK_BOOT);
     m.ledger_ns = (int64_t)le_get64(record->value + 1 + CLOCK_MARK_BOOT + 8);
-    if (m.boot_ns < 0 || m.ledger_ns <= 0) return STATUS_CORRUPT;
+    if (m.boot_ns < 0 || m.ledger_ns <= 0 || m.ledger_ns > LEDGER_NS_MAX) return STATUS_CORRUPT;
     *out = m;
     return STATUS_OK;
 }

@@ -218,7 +218,7 @@ static status read_expiry(const uint8_t *from, history_event *out) {
     memcpy(out->reservation.bytes, from, sizeof out->reservation.bytes);
     out->account_version = le_get32(from + 16);
     out->at_ms = (int64_t)le_get64(from + 20);
-    return out->at_ms >= 0 ? STATUS_OK : STATUS_CORRUPT;
+    return out->at_ms >= 0 && out->at_ms <= LEDGER_TIME_MAX_MS ? STATUS_OK : STATUS_CORRUPT;
 }
 
 status history_next(const uint8_t *bytes, size_t length, size_t *at, history_event *out) {

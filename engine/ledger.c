@@ -238,7 +238,7 @@ bool account_check(const account *a) {
     if (program < 1 || program > PROGRAM_MAX || !subject_is_valid(&subject)) return false;
     if (!within(a->reserved_fen, LEDGER_USED_MAX) || !within(a->committed_fen, LEDGER_USED_MAX - a->reserved_fen))
         return false;
-    if (a->settled_fen < 0 || a->opened_ms < 0) return false;
+    if (a->settled_fen < 0 || !within(a->opened_ms, LEDGER_TIME_MAX_MS)) return false;
     if (!within(a->energy_12m_mwh, LIMIT_ENERGY_MWH) || !within(a->wholesale_2m_mwh, LIMIT_ENERGY_MWH) ||
         !within(a->retail_2m_mwh, LIMIT_ENERGY_MWH) || !within(a->forecast_12m_mwh, LIMIT_ENERGY_MWH))
         return false;

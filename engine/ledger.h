@@ -113,6 +113,9 @@ typedef struct quota {
 #define QUOTA_SHORT (1u << 4) /* shortfall > 0 */
 #define QUOTA_FROZEN (1u << 5)
 
+/* No moment of a record lies later (some 570,000 years): sums with times to live and time zones fit. */
+#define LEDGER_TIME_MAX_MS (INT64_C(1) << 54)
+
 /* No reservation lives longer, whatever a policy says. */
 #define LEDGER_LIFE_MAX_MS (INT64_C(7) * 86400000)
 

@@ -289,7 +289,8 @@ status operation_entry_decode_v1(const uint8_t from[OPERATION_IMAGE], operation_
 bool operation_entry_check(const operation_entry *e) {
     const operation *op = &e->request;
     if (operate_form(op) != STATUS_OK || !subject_is_valid(&op->subject)) return false;
-    if (operation_state_name(e->state) == NULL || e->zero != 0 || e->at_ms < 0) return false;
+    if (operation_state_name(e->state) == NULL || e->zero != 0) return false;
+    if (e->at_ms < 0 || e->at_ms > LEDGER_TIME_MAX_MS) return false;
     bool refused = status_classify(e->status) == STATUS_CLASS_REFUSED;
     if (e->status != STATUS_OK && !refused) return false;
     if (refused && e->amount_fen != 0) return false;

@@ -77,6 +77,10 @@ static void give_way(txn *t) {
 
 static void add(txn *t, alert *raised) {
     size_t before = raised_count(t);
+    if (before >= ALERT_NUMBER_MAX - alerts_newest(t->e->alerts)) { /* of a damaged directory: none is left */
+        t->alerts.dropped++;
+        return;
+    }
     if (alerts_count(t->e->alerts) + before - t->alerts.gone.count >= alerts_limit(t->e->alerts)) give_way(t);
     raised->number = alerts_newest(t->e->alerts) + 1 + before;
     buf_append(&t->alerts.raised, raised, sizeof *raised);

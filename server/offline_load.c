@@ -5,6 +5,7 @@
  *
  * Groups of records are a MiB; groups of events are those of the dump, with numbers of the new directory. */
 #include "base/rcu.h"
+#include "engine/clock_mark.h"
 #include "engine/dump.h"
 #include "engine/history.h"
 #include "server/document.h"
@@ -252,6 +253,15 @@ static status read_lines(loading *l) {
 
 /* ------------------------------------------------------------------ the whole */
 
+#define CLOCK_MOST_NS (INT64_C(7258118400) * 1000000000) /* the year 2200 */
+
+/* Numbers that only rise and have hardly any left; NULL if all is well. */
+static const char *used_up(const engine *e) {
+    if (alerts_newest(engine_alerts(e)) > (uint64_t)INT64_MAX / 2) return "the numbers of alerts are used up";
+    if (engine_policy_newest(e) > UINT32_MAX / 2) return "the versions of the policy are used up";
+    return engine_clock_mark(e)->ledger_ns > CLOCK_MOST_NS ? "the ledger's time is after the year 2200" : NULL;
+}
+
 /* As a server would load it. */
 static status check_loaded(loading *l, const config *c, engine_stats *stats, bool *policy_invalid) {
     offline_data data = {0};
@@ -259,6 +269,11 @@ static status check_loaded(loading *l, const config *c, engine_stats *stats, boo
     status s = offline_open(l->partial, &data, problem, sizeof problem);
     if (s == STATUS_OK) s = offline_fill(c, &data, problem, sizeof problem);
     if (s == STATUS_OK && !engine_check(data.engine, problem, sizeof problem)) s = STATUS_CORRUPT;
+    const char *why = s == STATUS_OK ? used_up(data.engine) : NULL;
+    if (why != NULL) {
+        snprintf(problem, sizeof problem, "%s", why);
+        s = STATUS_CORRUPT;
+    }
     if (s != STATUS_OK) /* each line is sound, and the sum is right */
         wrong(l, s, "%s%.900s", s == STATUS_CORRUPT ? "its records do not fit together: " : "", problem);
     if (s == STATUS_OK) engine_get_stats(data.engine, stats);

@@ -97,6 +97,18 @@ grep -v "$(upgrade_id 101)" "$work/a.jsonl" | jq -c 'if .xinyi == "end" then .li
 sum=$("$XINYID" --load "$f" --data "$work/bad" 2>&1 | sed -n 's/.*its lines is \([0-9a-f]*\),.*/\1/p')
 sed -i "\$s/\"xxh3\":\"[0-9a-f]*\"/\"xxh3\":\"$sum\"/" "$f"
 refuse "a reservation taken out" 'its records do not fit together: ' "$f"
+# Numbers at their ends: a server that starts from them could not go on.
+forged() { # name, pattern, jq filter of every line
+  jq -c "$3" "$work/a.jsonl" >"$f"
+  sum=$("$XINYID" --load "$f" --data "$work/bad" 2>&1 | sed -n 's/.*its lines is \([0-9a-f]*\),.*/\1/p')
+  sed -i "\$s/\"xxh3\":\"[0-9a-f]*\"/\"xxh3\":\"$sum\"/" "$f"
+  refuse "$1" "$2" "$f"
+}
+forged "alert numbers at their end" 'the numbers of alerts are used up' 'if .key == "alerts" then .value_hex = "01ffffffffffffff7f0000000000000000" else . end'
+forged "alert numbers beyond it" 'records do not fit together: state: ' 'if .key == "alerts" then .value_hex = "01ffffffffffffffff0000000000000000" else . end'
+forged "a clock far ahead" "the ledger's time is after the year 2200" 'if .key == "ledger_clock" then .value_hex = "011111111111111111111111111111111100000000000000000000000000000070" else . end'
+forged "a clock at its end" 'records do not fit together: state: ' 'if .key == "ledger_clock" then .value_hex = "01111111111111111111111111111111110000000000000000ffffffffffffff7f" else . end'
+forged "policy versions at their end" 'the versions of the policy are used up' 'if .table == "policies" then .version = 4294967295 else . end'
 mkdir "$work/full" && touch "$work/full/file"
 expect_exit "a directory that is not empty" 1 "$XINYID" --load "$work/a.jsonl" --data "$work/full"
 equal "is left alone" "$(ls "$work/full")" file

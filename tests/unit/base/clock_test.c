@@ -32,6 +32,8 @@ Test(clock, the_day_turns_at_midnight_in_china) {
     cr_assert_eq(clock_day_of_ms(-1), 0); /* already 08:00 of 1970-01-01 */
     char text[CLOCK_TIME_TEXT];
     cr_assert_str_eq(clock_format_ms(begins - 1, text), "2026-11-23T23:59:59.999+08:00");
+    cr_assert_str_eq(clock_format_ms(INT64_MAX, text), clock_format_ms(INT64_C(1) << 54, (char[CLOCK_TIME_TEXT]){0}));
+    cr_assert_eq(clock_format_ms(INT64_MIN, text)[0], '-');
 }
 
 Test(clock, months_are_added_with_the_last_day_clamped) {

@@ -108,6 +108,38 @@ Test(alert_container, the_container) {
     cr_assert_null(a);
 }
 
+/* What a damaged directory may hold. */
+Test(alert_container, numbers_and_moments_that_cannot_be) {
+    alerts *a;
+    uint8_t image[ALERT_IMAGE];
+    alert read, one = {.number = ALERT_NUMBER_MAX, .at_ms = LEDGER_TIME_MAX_MS, .program = 1, .kind = ALERT_TOPUP};
+    const char *text = "id:530000199001010011";
+    subject_parse(text, strlen(text), INT32_MAX, &one.subject);
+    one.due_ms = LEDGER_TIME_MAX_MS;
+    alert_encode(&one, image);
+    cr_assert_eq(alert_decode(image, &read), STATUS_OK);
+    for (unsigned what = 0; what < 3; what++) {
+        alert bad = one;
+        if (what == 0) bad.number++;
+        if (what == 1) bad.at_ms++;
+        if (what == 2) bad.due_ms = INT64_MAX;
+        alert_encode(&bad, image);
+        cr_assert_eq(alert_decode(image, &read), STATUS_CORRUPT, "%u", what);
+    }
+    cr_assert_eq(alerts_create(10, &a), STATUS_OK);
+    buf numbers = {0};
+    for (unsigned what = 0; what < 2; what++) {
+        change record;
+        size_t at = 0;
+        buf_clear(&numbers);
+        alerts_append_numbers(&numbers, ALERT_NUMBER_MAX + what, UINT64_MAX);
+        cr_assert_eq(change_next(numbers.data, numbers.size, &at, &record), STATUS_OK);
+        cr_assert_eq(alerts_apply(a, &record), what == 0 ? STATUS_OK : STATUS_CORRUPT);
+    }
+    buf_deinit(&numbers);
+    alerts_destroy(&a);
+}
+
 Test(alert_container, names) {
     cr_assert_null(alert_kind_name(0));
     cr_assert_null(alert_kind_title(ALERT_KIND_END));

@@ -56,14 +56,15 @@ Test(clock_mark, what_is_no_mark_is_corrupt) {
     change record;
     cr_assert_eq(change_next(changes.data, changes.size, &at, &record), STATUS_OK);
     uint8_t value[64];
-    for (unsigned what = 0; what < 4; what++) {
+    for (unsigned what = 0; what < 5; what++) {
         change bad = record;
         memcpy(value, record.value, record.value_length);
         bad.value = value;
-        if (what == 0) value[0] = 2;                                  /* another version */
-        if (what == 1) bad.value_length--;                            /* cut off */
-        if (what == 2) memset(value + record.value_length - 8, 0, 8); /* no time */
-        if (what == 3) value[record.value_length - 9] = 0xFF;         /* before the boot */
+        if (what == 0) value[0] = 2;                                     /* another version */
+        if (what == 1) bad.value_length--;                               /* cut off */
+        if (what == 2) memset(value + record.value_length - 8, 0, 8);    /* no time */
+        if (what == 3) value[record.value_length - 9] = 0xFF;            /* before the boot */
+        if (what == 4) memset(value + record.value_length - 8, 0x7F, 8); /* time could not go on */
         cr_expect_eq(engine_apply(e, &bad), STATUS_CORRUPT, "%u", what);
     }
     cr_expect_eq(engine_clock_mark(e)->ledger_ns, 0);

@@ -594,6 +594,10 @@ Test(ledger, an_account_comes_back_from_its_image) {
     account_encode(&a, image);
     cr_assert_eq(account_decode(image, &b), STATUS_OK);
     cr_assert_arr_eq(&a, &b, sizeof a);
+    a.opened_ms = INT64_MAX;
+    uint8_t never[ACCOUNT_IMAGE];
+    account_encode(&a, never);
+    cr_assert_eq(account_decode(never, &b), STATUS_CORRUPT, "a moment that cannot be");
     cr_assert_eq(image[0], 0x11, "program in the high nibble, kind in the low one");
     cr_assert_eq(image[24], 77, "little-endian");
     cr_assert_eq(image[128 + 32], 2);
