@@ -153,7 +153,9 @@ static void summarise(job *j) {
                 seconds, money_format_count(per_second, rate));
     }
     if (j->known.foreign > 0)
-        cli_error(j->c, "%zu accounts of programs other than power are not in the file", j->known.foreign);
+        cli_error(j->c,
+                  "%zu account%s of programs other than power: not in the file (xinyi export --everything has all)",
+                  j->known.foreign, j->known.foreign == 1 ? "" : "s");
 }
 
 static int run(job *j) {

@@ -195,11 +195,11 @@ static void required_lines(sheet *card, const xinyi_quota *q) {
     money_line(card, "limit", q->limit_fen, NULL, remark);
 }
 
-/* "from 2026-01-01 through 2026-12-31", "from 2026-01-01T09 until 2026-12-31T18", "from 2026-01-01, no end" */
-static void validity(const xinyi_instrument *i, char *text, size_t room) {
-    char from[WHEN_TEXT], to[WHEN_TEXT];
-    when_format_hour(i->from_hour, false, from);
-    when_format_hour(i->to_hour, true, to);
+/* "from 2026-01-01 through 2026-12-31", "from 2026-01-01T09 until 2026-12-31T18", "from now, no end" */
+static void validity(uint32_t from_hour, uint32_t to_hour, char *text, size_t room) {
+    char from[WHEN_TEXT] = "now", to[WHEN_TEXT];
+    if (from_hour != 0) when_format_hour(from_hour, false, from);
+    when_format_hour(to_hour, true, to);
     if (to[0] == '\0')
         snprintf(text, room, "from %s, no end", from);
     else
@@ -236,7 +236,7 @@ static bool print_instruments(const cli *c, const xinyi_account *a, uint32_t now
         sheet_cell(t, text);
         sheet_cell(t, kind != NULL ? kind : "unknown");
         sheet_cell(t, money_format(i->amount_fen, money));
-        validity(i, text, sizeof text);
+        validity(i->from_hour, i->to_hour, text, sizeof text);
         sheet_cell(t, text);
         instrument_now(i, now_hour, text, sizeof text);
         sheet_cell_painted(t, text, strcmp(text, "valid") == 0 ? "green" : "yellow");
@@ -432,15 +432,13 @@ static void request_lines(sheet *card, const xinyi_operation *op) {
              kind != NULL ? kind : "");
     sheet_pair(card, "instrument", text);
     if (op->kind == XINYI_PLEDGE && (op->from_hour != 0 || op->to_hour != WHEN_NO_END)) {
-        when_format_hour(op->to_hour, true, b);
-        snprintf(text, sizeof text, "from %s to %s",
-                 op->from_hour == 0 ? "now" : when_format_hour(op->from_hour, false, a), b[0] != '\0' ? b : "no end");
+        validity(op->from_hour, op->to_hour, text, sizeof text);
         sheet_pair(card, "valid", text);
     }
     if (op->kind != XINYI_AMEND) return;
     if (op->from_hour != 0) sheet_pair(card, "valid from", when_format_hour(op->from_hour, false, a));
     if (op->to_hour == WHEN_NO_END)
-        sheet_pair(card, "valid through", "no end");
+        sheet_pair(card, "valid", "without end");
     else if (op->to_hour != 0) {
         when_format_hour(op->to_hour, true, b);
         sheet_pair(card, strchr(b, 'T') != NULL ? "valid until" : "valid through", b);

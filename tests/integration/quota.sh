@@ -18,7 +18,8 @@ mkdir "$work/policy" && cp policy/*.yaml tests/policy/gas.yaml "$work/policy"
 start_server --policy "$work/policy"
 check "a retailer" x set $who --create form=enterprise retailer=true market_grade=A
 check "its deposit" q pledge $who --instrument 1 --kind deposit --amount 1000000 --operation "$(id 1)"
-check "its bond" q pledge $who --instrument 2 --kind bond --amount 500000 --to 2099-06-30
+out=$(q pledge $who --instrument 2 --kind bond --amount 500000 --to 2099-06-30); equal "its bond" $? 0
+contains "its validity, as quota show says it" "$out" '^valid +from now through 2099-06-30$'
 check "another one, not rated" x set $other --create form=enterprise retailer=true
 
 # ---------------------------------------------------------------- chains
