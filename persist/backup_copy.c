@@ -37,9 +37,14 @@ status backup_sync_directory(const char *path, char *problem, size_t room) {
     return s;
 }
 
+/* Not what a link leads to. */
 void backup_remove_directory(const char *path) {
-    DIR *dir = opendir(path);
-    if (dir == NULL) return;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) close(fd);
+        return;
+    }
     for (struct dirent *e; (e = readdir(dir)) != NULL;)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlinkat(dirfd(dir), e->d_name, 0);
     closedir(dir);

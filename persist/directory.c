@@ -133,7 +133,7 @@ static status make_sub(int at, const char *name, char *problem, size_t room) {
 
 /* Files of a fold that was interrupted: their images are in the log still. */
 static status sweep(int at, const char *name, char *problem, size_t room) {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); /* where a link leads is not ours */
     if (fd < 0) return failed("cannot open", name, problem, room);
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {

@@ -262,6 +262,36 @@ static bool give_up(void *context, uint64_t done, uint64_t total) {
     return ++*calls < 3;
 }
 
+/* Directories that lead elsewhere: what is there is not ours to remove, neither by a start nor by a sweep of backups.
+ */
+Test(backup, removes_nothing_behind_links, .timeout = 60) {
+    place p = place_make();
+    char other[HELP_ROOM], file[HELP_ROOM + 16], path[HELP_ROOM + 16], problem[HELP_ROOM] = "";
+    int n = (int)(strrchr(p.data, '/') - p.data);
+    snprintf(other, sizeof other, "%.*s/other", n, p.data);
+    snprintf(file, sizeof file, "%s/precious", other);
+    cr_assert_eq(mkdir(other, 0700), 0);
+    int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    journal *j = open_small(&p);
+    commit_many(j, 5);
+    backup_info info;
+    backup_cost cost;
+    expect_ok(backup_create(j, p.set, 0, NULL, NULL, &info, &cost, problem, sizeof problem));
+    snprintf(path, sizeof path, "%s/backup-000009", p.set); /* and not a complete one */
+    cr_assert_eq(symlink(other, path), 0);
+    expect_ok(backup_create(j, p.set, 1, NULL, NULL, &info, &cost, problem, sizeof problem));
+    cr_assert_eq(access(file, F_OK), 0);
+    journal_close(&j);
+    snprintf(path, sizeof path, "%s/snapshot", p.data);
+    cr_assert_eq(symlink(other, path), 0);
+    j = open_small(&p);
+    cr_assert_eq(access(file, F_OK), 0);
+    journal_close(&j);
+    place_remove(&p);
+}
+
 Test(backup, given_up, .timeout = 60) {
     place p = place_make();
     char problem[HELP_ROOM];
