@@ -530,12 +530,13 @@ bool quota_view_outcome_card(const cli *c, const xinyi_operation_id *id, const x
                xinyi_status_text(r->status));
         return true;
     }
+    bool done = r->reply.status == 0;
+    char answer[160] = "done";
     sheet *card = sheet_card(2, c->color);
-    sheet_pair_painted(card, quota_view_kind(r->request.kind),
-                       r->reply.status == 0 ? "done" : xinyi_status_text(r->reply.status),
-                       r->reply.status == 0 ? "green" : "red");
+    if (!done) snprintf(answer, sizeof answer, "refused: %s", xinyi_status_text(r->reply.status));
+    sheet_pair_painted(card, quota_view_kind(r->request.kind), answer, done ? "green" : "red");
     if (r->request.kind == XINYI_RESERVE && r->reply.status == 0) sheet_pair(card, "state", quota_view_state(r->state));
-    sheet_pair(card, "executed", quota_view_time(r->at_ms, moment));
+    sheet_pair(card, done ? "executed" : "answered", quota_view_time(r->at_ms, moment));
     request_lines(card, &r->request);
     reply_lines(card, &r->request, &r->reply, -1, true);
     bool ok = sheet_print(card);

@@ -41,6 +41,7 @@ equal "none of the chain" "$(show '"\(.limit_fen) \(.used_fen) \(.account_versio
 out=$(q batch "$work/chain.jsonl" --json); equal "sent again: the first answers" "$(jq -r '"\(.line) \(.status)"' <<<"$out" | paste -sd' ')" \
   "1 linked_failed 2 limit_exceeded 3 linked_failed 4 ok"
 equal "the refusal of the chain is kept" "$(field "$(q outcome "$(id 12)" --json)" '"\(.known) \(.status)"')" "true linked_failed"
+contains "and told as one" "$(q outcome "$(id 12)")" '^settle +refused: another operation of the chain was refused'
 
 cat >"$work/chain.csv" <<CSV
 kind,subject,instrument,instrument_kind,amount,ttl,linked
