@@ -42,6 +42,7 @@ static status fold_upto(journal *j, uint64_t upto, char *problem, size_t room) {
         bytes += p.bytes;
         mark = p.mark;
     }
+    fold_give_back(j);
     if (s != STATUS_OK) return s;
     atomic_fetch_add(&j->folds, 1);
     log_event(LOG_DEBUG, "folded", "upto=%" PRIu64 " records=%" PRIu64 " log_bytes=%" PRIu64 " ms=%" PRIu64, mark,

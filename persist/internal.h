@@ -47,6 +47,8 @@ typedef struct fold_thread {
     uint64_t retry_ns;        /* after a failure: not before */
     unsigned failures;        /* in a row */
     uint64_t file;            /* number of the next sorted file */
+    uint8_t *copies;          /* memory of a round, kept while rounds follow each other; the thread's own */
+    size_t copies_size;
 } fold_thread;
 
 struct journal {
@@ -139,6 +141,9 @@ typedef struct fold_progress {
 /* One round: takes groups after j->mark up to at most upto into the tables and cuts them off. UNAVAILABLE when it was
  * interrupted or the database fell sick. */
 status fold_round(journal *j, uint64_t upto, fold_progress *out, char *problem, size_t room) MUST_CHECK;
+
+/* After the last round of several. */
+void fold_give_back(journal *j);
 
 void fold_init(journal *j);
 void fold_deinit(journal *j);

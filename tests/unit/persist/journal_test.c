@@ -521,3 +521,38 @@ Test(journal, a_long_log_is_folded_in_rounds) {
     cr_assert_eq(n.big, 100000);
     buf_deinit(&b);
 }
+
+/* Enough images of few keys that folding looks for them before it sorts; and enough of many keys that it does not. */
+static void fold_images(uint32_t keys, uint32_t images) {
+    char *dir = help_directory();
+    journal *j = help_open(dir, NULL);
+    buf b = {0};
+    for (uint32_t i = 0; i < images; i++) {
+        help_subject(&b, i * 7919u % keys, i);
+        if (i % 5000 == 4999 || i + 1 == images) {
+            (void)help_commit(j, &b);
+            buf_clear(&b);
+        }
+    }
+    expect_ok(journal_fold(j));
+    journal_close(&j);
+    help_map map = {0};
+    j = help_open(dir, &map);
+    cr_assert_eq(map.count, keys);
+    cr_assert_eq(map.visits, keys, "folded: one image each");
+    for (size_t k = 0; k < map.count; k++) {
+        uint32_t number = le_get32(map.images[k].value + 2);
+        uint64_t version = le_get64(map.images[k].value + 8), last = images;
+        do last--;
+        while (last * 7919u % keys != number);
+        cr_assert_eq(version, last, "key %u", number);
+    }
+    journal_close(&j);
+    help_map_clear(&map);
+    buf_deinit(&b);
+    help_remove_parent(&dir);
+}
+
+Test(journal, folding_keeps_the_newest_of_many_images) { fold_images(97, 60000); }
+
+Test(journal, folding_keeps_everything_that_was_written_once) { fold_images(1500, 40000); }
