@@ -524,7 +524,6 @@ Test(journal, a_long_log_is_folded_in_rounds) {
 
 /* Enough images of few keys that folding looks for them before it sorts; and enough of many keys that it does not. */
 static void fold_images(uint32_t keys, uint32_t images) {
-    char *dir = help_directory();
     journal *j = help_open(dir, NULL);
     buf b = {0};
     for (uint32_t i = 0; i < images; i++) {
@@ -550,7 +549,6 @@ static void fold_images(uint32_t keys, uint32_t images) {
     journal_close(&j);
     help_map_clear(&map);
     buf_deinit(&b);
-    help_remove_parent(&dir);
 }
 
 Test(journal, folding_keeps_the_newest_of_many_images) { fold_images(97, 60000); }
