@@ -1,20 +1,25 @@
 /* --repair: tells what is wrong with --data and what would be done about it; with --yes does it. Exit status 0: nothing
  * is wrong, or it was put right; 1: it cannot be; 3: something is wrong and nothing was done. */
 #include "base/clock.h"
+#include "base/rcu.h"
+#include "base/subject.h"
 #include "persist/repair.h"
 #include "server/offline_data.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PROBLEM 1024
 #define FOUND 3
+#define SCAN 256
 
 typedef struct hearing {
     const config *c;
     bool json;
     json_t *items; /* each with its details */
     json_t *kept;
+    json_t *orphans; /* subjects of accounts whose profile is lost */
     unsigned number;
 } hearing;
 
@@ -46,12 +51,33 @@ static void hear(void *context, repair_line kind, const char *text) {
     }
 }
 
+/* Accounts outlive a lost profile: they are there, but nobody can reach them until it is created again. */
+static status find_orphans(hearing *h, const engine *e) {
+    account *found = calloc(SCAN, sizeof *found);
+    store_cursor cursor = 0;
+    if (found == NULL) return STATUS_NO_MEMORY;
+    json_array_clear(h->orphans);
+    rcu_enter();
+    for (size_t n; (n = engine_scan_accounts(e, &cursor, found, NULL, SCAN)) > 0; rcu_pass())
+        for (size_t i = 0; i < n; i++) {
+            char text[SUBJECT_TEXT];
+            profile p;
+            subject_id subject = account_subject(&found[i]);
+            if (!engine_profile(e, &subject, (policy_moment){0}, &p))
+                json_array_append_new(h->orphans, json_string(subject_format(&subject, text)));
+        }
+    rcu_leave();
+    free(found);
+    return STATUS_OK;
+}
+
 /* What a start does: everything is applied, and must fit together. */
 static status check(void *context, const char *directory, char *problem, size_t room) {
     hearing *h = context;
     offline_data d;
     status s = offline_open(directory, &d, problem, room);
     if (s == STATUS_OK) s = offline_fill(h->c, &d, problem, room);
+    if (s == STATUS_OK) s = find_orphans(h, d.engine);
     offline_close(&d);
     return s;
 }
@@ -69,15 +95,26 @@ static const char *verdict(repair_outcome o, const repair_report *r) {
 
 static int answer_json(const hearing *h, repair_outcome o, const repair_report *r, const char *problem) {
     static const char *const names[] = {"sound", "possible", "repaired", "impossible"};
-    json_t *document = json_pack("{s:s, s:O, s:b, s:O?}", "outcome", names[o], "items", h->items, "lost", r->lost > 0,
-                                 "kept", h->kept);
+    json_t *document = json_pack("{s:s, s:O, s:b, s:O?, s:O}", "outcome", names[o], "items", h->items, "lost",
+                                 r->lost > 0, "kept", h->kept, "accounts_without_profile", h->orphans);
     if (document != NULL && o == REPAIR_DONE) json_object_set_new(document, "before", json_string(r->aside));
     if (document != NULL && o == REPAIR_IMPOSSIBLE) json_object_set_new(document, "problem", json_string(problem));
     return offline_print(document);
 }
 
-static void answer_text(const config *c, repair_outcome o, const repair_report *r) {
-    printf("%s: %s\n", c->data, verdict(o, r));
+static void tell_orphans(const json_t *orphans) {
+    size_t n = json_array_size(orphans);
+    if (n == 0) return;
+    printf("%zu account%s no profile; create it again to reach %s:\n", n, n == 1 ? " has" : "s have",
+           n == 1 ? "it" : "them");
+    for (size_t i = 0; i < n; i++)
+        printf("       xinyi set %s --create …\n", json_string_value(json_array_get(orphans, i)));
+}
+
+static void answer_text(const config *c, const hearing *h, repair_outcome o, const repair_report *r) {
+    if (o != REPAIR_IMPOSSIBLE) tell_orphans(h->orphans);
+    bool missing = o == REPAIR_SOUND && json_array_size(h->orphans) > 0;
+    printf("%s: %s\n", c->data, missing ? "nothing else is wrong, and nothing to be repaired" : verdict(o, r));
     if (o == REPAIR_POSSIBLE)
         printf("nothing has been changed; to do it: xinyid --repair --data %s --yes\n%s", c->data,
                r->lost > 0 ? "a backup may have more: see xinyid --backups\n" : "");
@@ -87,7 +124,7 @@ static void answer_text(const config *c, repair_outcome o, const repair_report *
 int offline_repair(const config *c) {
     char problem[PROBLEM] = "";
     repair_report result;
-    hearing h = {.c = c, .json = offline_json(&c->offline), .items = json_array(), .kept = NULL};
+    hearing h = {.c = c, .json = offline_json(&c->offline), .items = json_array(), .orphans = json_array()};
     repair_options options = {.directory = c->data,
                               .cluster = c->cluster,
                               .apply = c->offline.modifiers[OFFLINE_WITH_yes] != NULL,
@@ -100,9 +137,10 @@ int offline_repair(const config *c) {
     if (h.json)
         code = answer_json(&h, o, &result, problem);
     else
-        answer_text(c, o, &result);
+        answer_text(c, &h, o, &result);
     json_decref(h.items);
     json_decref(h.kept);
+    json_decref(h.orphans);
     if (o == REPAIR_IMPOSSIBLE) return offline_fail("%s: nothing has been changed: %s", c->data, problem);
     return o == REPAIR_POSSIBLE ? FOUND : code;
 }

@@ -177,9 +177,16 @@ static void check_accounts(checking *v, account *found, account_event *page) {
             if (s == STATUS_OK) continue;
             bad++;
             subject_id subject = account_subject(&found[i]);
-            snprintf(what, sizeof what, "the history of program %u does not add up: %s", account_program(&found[i]),
-                     status_text(s));
-            add_problem(v, NULL, "history", NULL, subject_format(&subject, text), what);
+            subject_format(&subject, text);
+            bool profile_gone = s == STATUS_UNKNOWN_SUBJECT;
+            if (profile_gone)
+                snprintf(what, sizeof what,
+                         "an account of program %u has no profile: it is whole again after xinyi set %s --create",
+                         account_program(&found[i]), text);
+            else
+                snprintf(what, sizeof what, "the history of program %u does not add up: %s", account_program(&found[i]),
+                         status_text(s));
+            add_problem(v, NULL, profile_gone ? "accounts" : "history", NULL, text, what);
         }
         offline_progress("histories, accounts", accounts, 0);
     }

@@ -67,4 +67,27 @@ fresh; rm "$work/data/JOURNAL"
 damaged "JOURNAL is gone" 'JOURNAL is gone'
 fresh; wal=$(biggest .log); truncate -s $(($(stat -c %s "$wal") * 2 / 3)) "$wal"
 damaged "a log that was cut" 'LOST: log: the last groups are missing: the log is cut behind group [0-9]+' 'lost are groups [0-9]+ to [0-9]+'
+
+# A profile that is lost takes its account with it, as far as anybody sees: it is told, and comes back with the profile.
+rm -rf "$work"/data "$work"/data.before-repair-*
+start_server
+who=uscc:91530000MA00TTT099
+check "a profile" "$XINYI" set $who --create form=enterprise retailer=true
+check "its account" "$XINYI" quota pledge $who --instrument 1 --kind deposit --amount 100万
+stop_server
+start_server && stop_server # the tables are in files then
+rm -rf "$good"; cp -r "$work/data" "$good"
+for sst in "$good"/db/*.sst; do # the one that holds the profile
+  fresh; printf '\xaa\xaa\xaa\xaa\xaa\xaa' | dd of="$work/data/db/$(basename "$sst")" bs=1 seek=2 conv=notrunc status=none
+  out=$(repair --yes); grep -q '^1 account has no profile' <<<"$out" && break
+done
+contains "the account without its profile is told" "$out" "^ +xinyi set $who --create"
+contains "afterwards as well" "$(repair)" 'nothing else is wrong, and nothing to be repaired'
+equal "and in JSON" "$(repair --json | jq -r '.accounts_without_profile[]')" $who
+contains "--verify tells the same" "$("$XINYID" --verify --data "$work/data" 2>&1)" "an account of program 1 has no profile: it is whole again after xinyi set $who --create"
+start_server
+check "the profile is created again" "$XINYI" set $who --create form=enterprise retailer=true market_grade=A
+equal "the guarantee is still there" "$("$XINYI" quota show $who --json | jq -r .lodged_fen)" 100000000
+stop_server
+check "everything is well" "$XINYID" --verify --data "$work/data"
 finish
