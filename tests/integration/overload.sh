@@ -54,12 +54,12 @@ echo "alone: $capacity decisions/s, $writes reservations/s, p99 of one client $(
 
 # ---- everything at once
 before=$(rss_kb) engine_before=$(engine_bytes)
+for kind in deaf slow partial lost vanished; do hold "$kind" "$kind" 150 "$time"; done
 bench --op evaluate --rate $((capacity * 10)) --connections 50 --pipeline 512 --seconds "$time" >"$work/reads.json" 2>"$work/reads.err" &
 readers=$!
 bench --op reserve --rate $((writes * 10)) --connections 50 --pipeline 512 --seconds "$time" >"$work/writes.json" 2>"$work/writes.err" &
 writers=$!
-sleep 1 # they know by now which subjects and accounts there are; the clients below have their own
-for kind in deaf slow partial lost vanished; do hold "$kind" "$kind" 150 "$time"; done
+sleep 1 # they know by now which accounts there are; the clients below have their own
 "$tools/crash_ledger" load --server "$XINYI_SERVER" --log "$log" --threads 4 --seconds $((time - 1)) --seed "$seed" >"$work/load.out" 2>&1 &
 loader=$!
 well_behaved --seconds $((time - 1)) >"$work/busy.json" 2>"$work/busy.err" &
