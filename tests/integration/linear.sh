@@ -70,8 +70,13 @@ doctored "an operation that is lost" 'was answered, and is lost' \
 doctored "an answer that is not kept" 'was answered ok, version' "$pick"'/^A/ && $4 == 0 && pick() { $8 += 1 } { print }'
 doctored "a fen too much" 'a sequential ledger says' \
   "$pick"'function change() { $8 += 1 } /^A/ && $4 == 0 && pick() { id = $3 }'"$both"
+# One whose version before it is an operation's too: before a reservation that ended, the numbers would not fit instead.
 doctored "an operation that was applied twice" 'is there already' \
-  "$pick"'function change() { $5 -= 1 } /^A/ && $4 == 0 && $5 > 50 && pick() { id = $3 }'"$both"
+  "$pick"'function change() { $5 -= 1 } /^I/ { account[$5] = $7 } /^A/ && $4 == 0 { made[account[$3], $5] = $3 }
+   { lines[NR] = $0 }
+   END { for (i = 1; i <= NR && id == ""; i++) { $0 = lines[i]
+           if (/^A/ && $4 == 0 && (account[$3], $5 - 1) in made && pick()) id = $3 }
+         for (i = 1; i <= NR; i++) { $0 = lines[i]; if (/^[AO]/ && $3 == id) change(); print } }'
 doctored "a refusal without a reason" 'was refused with unknown_operation; a sequential ledger says' \
   "$pick$alone"'function change() { $4 = 145 } /^A/ && $4 == 142 && alone[$3] && pick() { id = $3 }'"$both"
 doctored "an order against the clock" 'no order is possible' \
